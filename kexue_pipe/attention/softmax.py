@@ -1,0 +1,110 @@
+"""Attention with a score for every pair of tokens: layout x scale x normaliser x mask.
+
+    o_i = sum_j p_ij v_j,    p_i = normaliser(s_i over the visible keys),
+    s_ij = lambda_i (R_i q_i) . (R_j k_j) + b_ij
+
+    q, k, v   queries, keys and values of the layout, (B, H, T, D)
+    lambda_i  scale of query i, folded into q
+    R, b      rotation and bias of the position; a position may also replace (R q) . (R k)
+    o_i       mixed value, (B, H, T, D)
+
+Source: Vaswani et al., "Attention Is All You Need" (arXiv 1706.03762) for the defaults; each part
+names its own.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kexue_pipe.core.attention_parts import (
+    Layout,
+    Mask,
+    Normaliser,
+    Scale,
+    row_slices,
+    touches_scores,
+)
+from kexue_pipe.core.contracts import Attention, Position, RowBlock
+from kexue_pipe.core.share import share
+
+_WINDOW_ROWS = 128  # fewer rows a block cost more in calls than they save in unseen keys
+
+
+class SoftmaxAttention(Attention):
+    """A sequence mixer that has a score matrix, which is never held as a whole."""
+
+    def __init__(self, *, layout: Layout, scale: Scale, normaliser: Normaliser, mask: Mask):
+        super().__init__()
+        self.layout = layout
+        self.scale = scale
+        self.normaliser = normaliser
+        self.mask = mask
+
+    def forward(self, x: Tensor, pos: Tensor, position: Position) -> Tensor:
+        """Mix tokens in one fused call where that is legal, else in blocks of query rows."""
+        B, T, _ = x.shape
+        index = torch.arange(T, device=x.device)
+        plain_q, plain_k, v = self.layout.project(x)  # (B, H, T, D)
+        H = plain_q.shape[1]
+        scaled_q, scaled_k = self.scale(plain_q, plain_k, self.mask.count(index))
+        q, k = position.rotate(scaled_q, scaled_k, pos, pos)
+        touched = touches_scores(position, plain_q, plain_k, pos)
+        if self.mask.is_causal and self.normaliser.fused and not touched:
+            return self.merge(self.normaliser.mix(q, k, v, None, None))
+        window = self.mask.keys_kept
+        most = None if window is None else max(window, _WINDOW_ROWS)
+        span = T if most is None else min(T, 2 * most)
+        mixed = []
+        for rows in row_slices(T, B * H * span, most):
+            keys = self.mask.reach(rows.start, rows.stop - 1)
+            visible = self.mask.visible(index[rows], index[keys])  # (R, S)
+            pos_q, pos_k, values = pos[rows], pos[keys], v[:, :, keys]
+            bias = position.bias(plain_q[:, :, rows], pos_q, pos_k)
+            scores = position.scores(scaled_q[:, :, rows], scaled_k[:, :, keys], pos_q, pos_k)
+            if scores is None:
+                block = self.normaliser.mix(q[:, :, rows], k[:, :, keys], values, bias, visible)
+            else:
+                scores = scores if bias is None else scores + bias
+                block = self.normaliser.weights(scores, visible) @ values
+            mixed.append(block)  # (B, H, R, D)
+        return self.merge(mixed[0] if len(mixed) == 1 else torch.cat(mixed, dim=2))
+
+    def row_blocks(
+        self, x: Tensor, pos: Tensor, position: Position, queries: Tensor
+    ) -> Iterator[RowBlock]:
+        """Yield the coefficients of query indices, over the keys up to the last of them."""
+        B, T, _ = x.shape
+        index = torch.arange(T, device=x.device)
+        plain_q, plain_k, v = self.layout.project(x)
+        plain_q = plain_q[:, :, queries]  # (B, H, R, D)
+        scaled_q, scaled_k = self.scale(plain_q, plain_k, self.mask.count(queries))
+        q, k = position.rotate(scaled_q, scaled_k, pos[queries], pos)
+        for rows in row_slices(len(queries), B * q.shape[1] * T):
+            keys = slice(0, int(queries[rows].max()) + 1)
+            visible = self.mask.visible(queries[rows], index[keys])
+            pos_q, pos_k = pos[queries[rows]], pos[keys]
+            scores = position.scores(scaled_q[:, :, rows], scaled_k[:, :, keys], pos_q, pos_k)
+            scores = q[:, :, rows] @ k[:, :, keys].mT if scores is None else scores
+            bias = position.bias(plain_q[:, :, rows], pos_q, pos_k)
+            scores = scores if bias is None else scores + bias
+            weights = self.normaliser.weights(scores, visible)
+            stochastic = self.normaliser.row_stochastic
+            yield RowBlock(queries[rows], visible, weights, v[:, :, keys], stochastic)
+
+    def merge(self, mixed: Tensor) -> Tensor:
+        """Join the heads and project out."""
+        return self.layout.merge(mixed)
+
+    def replace(self, **parts: Any) -> "SoftmaxAttention":
+        """Give a copy that shares all parameters and has other parts."""
+        return share(self, **parts)
+
+    def cache_elements_per_token(self) -> int:
+        """Count keys and values; a window keeps a fixed number instead."""
+        return self.layout.cache_elements_per_token() if self.mask.keys_kept is None else 0
+
+    def state_elements(self) -> int:
+        """Count the keys and values of a window."""
+        return (self.mask.keys_kept or 0) * self.layout.cache_elements_per_token()

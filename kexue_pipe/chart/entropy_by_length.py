@@ -1,0 +1,49 @@
+"""Attention entropy against the length of the row, with the bound of uniform attention.
+
+    H = -sum_j p_j log p_j <= log L
+
+L keys that the query may see (the row length), p the row of one head; a line is the mean over the
+heads of one layer. Source: kexue.fm posts 8823 and 9948 (entropy invariance and log n scaling).
+"""
+
+from typing import Any
+
+import altair as alt
+import numpy as np
+import polars as pl
+
+from kexue_pipe.core import statistics, theme
+
+
+def data(
+    tables: dict[str, pl.DataFrame], *, metric: str, extensions: list[str], keep: int
+) -> pl.DataFrame:
+    """Give mean and interval over seeds of the mean over heads, for each layer and row length."""
+    means = statistics.head_means(tables).filter(
+        "across_lengths", pl.col("metric") == metric, pl.col("extension").is_in(extensions)
+    )
+    by = ["task", "layer", "variant", *statistics.IDENTITY[1:], "extension", "row_length", "unit"]
+    heads = means.group_by(*by, "seed", maintain_order=True).agg(pl.col("value").mean())
+    frame = statistics.over_seeds(heads, by).with_columns(gain=-pl.col("mean"))
+    frame = theme.emphasise(frame, ["task", "layer"], "row_length", keep)
+    return frame.drop("variant", "gain").with_columns(bound=pl.col("row_length").log())
+
+
+def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
+    """Draw one panel for each task and layer; dashed: log L, the entropy of uniform attention."""
+    encodings, pick = theme.series(frame), theme.picker(frame)
+    x = theme.log_axis("row_length", frame, "row length L (visible keys)")
+    ends = np.geomspace(*frame.select(pl.col("row_length").min(), b=pl.col("row_length").max()).row(0), 2)
+    bound = pl.DataFrame({"row_length": ends, "mean": np.log(ends)})
+
+    def panel(part: pl.DataFrame) -> alt.LayerChart:
+        title = f"entropy ({part['unit'][0]})"
+        base = alt.Chart(bound).encode(x=x, y=alt.Y("mean:Q", title=title))
+        line = base.mark_line(strokeDash=[6, 3], color="gray")
+        text = base.transform_filter(alt.datum.mean == bound["mean"].max())
+        text = text.mark_text(align="right", dx=-6, dy=-4, text="uniform: log L")
+        extra = [line, text, *theme.train_rule(part, x)]
+        chart = theme.layers(part, x, title, pick=pick, encodings=encodings, extra=extra, zero=True)
+        return chart.properties(title=f"{part['task'][0]}, layer {part['layer'][0]}")
+
+    return theme.panels(frame, ["task", "layer"], panel, pick)

@@ -1,0 +1,64 @@
+"""Test-time extensions of one checkpoint on the same last N/2 tokens against context length.
+
+    value(T) = mean over the targets of the token loss / log 2, or of the token being predicted
+
+T context length in tokens; every line of a panel is the same trained checkpoint. Source: the
+comparison of kexue.fm posts 9675, 9706, 9708 and 9948, with the test-time window as control.
+"""
+
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from kexue_pipe.core import statistics, theme
+
+PANEL = ["task", "stream", "unit", "label"]
+
+
+def data(
+    tables: dict[str, pl.DataFrame], *, controls: list[str], reference: list[str], keep: int
+) -> pl.DataFrame:
+    """Give mean and interval for each extension of the variants that have more than controls."""
+    values = statistics.measured(tables, "fixed", ["length"])
+    extended = values.filter(~pl.col("extension").is_in([*controls, *reference]))
+    values = values.join(extended.select("variant").unique(), on="variant", how="semi")
+    names = sorted(values["extension"].unique(), key=lambda n: (n not in reference, n))
+    identity = [name for name in statistics.IDENTITY if name not in PANEL]
+    frame = statistics.over_seeds(values, [*PANEL, *identity, "extension", "length"])
+    sign = pl.when(pl.col("unit") == "accuracy").then(1).otherwise(-1)
+    known = pl.col("extension").is_in([*controls, *reference])
+    frame = frame.with_columns(
+        gain=sign * pl.col("mean"),
+        control=pl.col("extension").is_in(controls),
+        order=pl.col("extension").replace_strict(
+            names, list(range(len(names))), return_dtype=pl.Int64
+        ),
+    )
+    last = frame.filter(pl.col("seed").is_null(), pl.col("length") == pl.col("length").max())
+    best = last.filter(pl.col("gain").rank("ordinal", descending=True).over(PANEL) <= keep)
+    chosen = known | pl.col("extension").is_in(best["extension"].unique().to_list())
+    return frame.with_columns(emphasis=chosen).drop("gain")
+
+
+def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
+    """Draw one panel for each variant, task and stream; one line for each extension."""
+    encodings = theme.series(frame, "extension", "extension")
+    pick = theme.picker(frame, "extension")
+    x = theme.log_axis("length", frame, "context length T (tokens)")
+
+    def panel(part: pl.DataFrame) -> alt.LayerChart:
+        task, stream, unit, label = part.select(PANEL).row(0)
+        dash = alt.when("datum.control").then(alt.value([6, 3])).otherwise(alt.value([1, 0]))
+        chart = theme.layers(
+            part,
+            x,
+            theme.axis_title(task, unit),
+            pick=pick,
+            encodings=encodings,
+            extra=theme.train_rule(part, x),
+            dash=dash,
+        )
+        return chart.properties(title=alt.Title(label, subtitle=f"{task}, {stream} documents"))
+
+    return theme.panels(frame, PANEL, panel, pick)

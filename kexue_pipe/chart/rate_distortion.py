@@ -1,0 +1,63 @@
+"""Reconstruction quality against rate: PSNR against bits per pixel, nominal and by entropy.
+
+    PSNR = 10 log10(4 / mse),   nominal rate = tokens log2 |C| / pixels,
+    entropy rate = tokens H(code) / pixels <= nominal rate
+
+|C| joint code book, H its entropy in bits (Miller-Madow), pixels in [-1, 1]. Source: the tables of
+kexue.fm posts 9826 and 10519 (FSQ, SimVQ); rate by entropy as in Balle et al., arXiv 1611.01704.
+"""
+
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from kexue_pipe.core import statistics, theme
+
+
+def data(tables: dict[str, pl.DataFrame], **_: Any) -> pl.DataFrame:
+    """Give mean PSNR with its interval, and both rates, for each variant and split."""
+    runs = statistics.psnr(tables)
+    by = ["split", "variant", *statistics.IDENTITY]
+    rates = runs.group_by("split", "variant").agg(pl.col("nominal", "entropy").mean())
+    frame = statistics.over_seeds(runs, by).join(rates, on=["split", "variant"])
+    return frame.with_columns(continuous=~pl.col("nominal").is_finite()).drop("variant")
+
+
+def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
+    """Draw one panel for each split; hollow: entropy rate, filled: nominal rate of the same run."""
+    frame = frame.with_columns(emphasis=pl.lit(True), extension=pl.lit("none"))
+    encodings, pick = theme.series(frame), theme.picker(frame)
+    x, y = "bits per pixel", "PSNR (dB)"
+    opacity = alt.when(pick).then(alt.value(1.0)).otherwise(alt.value(0.1))
+    tooltip = ["label:N", "mean:Q", "low:Q", "high:Q", "nominal:Q", "entropy:Q", "k:Q"]
+
+    def panel(part: pl.DataFrame) -> alt.LayerChart:
+        scale = alt.Scale(zero=False, padding=8)
+        top = part.select(pl.max_horizontal("nominal", "entropy").max()).item() or 1.0
+        rates = alt.Scale(domain=[0.0, 1.08 * top], nice=True)
+        base = alt.Chart(part).encode(
+            y=alt.Y("mean:Q", title=y, scale=scale), color=encodings["color"], opacity=opacity
+        )
+        every = base.transform_filter("!datum.continuous")
+        coded = every.transform_filter("datum.seed === null")
+        nominal = alt.X("nominal:Q", title=x, scale=rates)
+        link = coded.mark_rule(strokeWidth=1).encode(x=nominal, x2="entropy:Q")
+        error = coded.transform_filter("datum.low !== null").mark_rule(strokeWidth=2)
+        error = error.encode(x=nominal, y=alt.Y("low:Q", title=y), y2="high:Q")
+        full = coded.mark_point(filled=True, size=70)
+        full = full.encode(x=nominal, shape=encodings["shape"], tooltip=tooltip)
+        hollow = coded.mark_point(filled=False, size=50)
+        hollow = hollow.encode(
+            x=alt.X("entropy:Q", title=x), shape=encodings["shape"], tooltip=tooltip
+        )
+        single = every.transform_filter("datum.seed !== null").mark_point(size=14)
+        single = single.encode(x=nominal)
+        bound = base.transform_filter("datum.continuous && datum.seed === null")
+        line = bound.mark_rule(strokeDash=[6, 3], strokeWidth=1.5).encode(tooltip=tooltip)
+        chart = alt.layer(line, link, error, single, hollow, full)
+        return chart.properties(
+            width=theme.WIDTH, height=theme.HEIGHT, title=f"images: {part['split'][0]}"
+        )
+
+    return theme.panels(frame, ["split"], panel, pick)

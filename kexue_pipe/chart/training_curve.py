@@ -1,0 +1,60 @@
+"""Training loss, and accuracy where the task has a threshold for it, against the step.
+
+    loss(step) = mean training loss over the logged stretch that ends at the step
+
+Loss in nats per token or squared error per pixel. Source: `docs/tables.md`, table `training`;
+kexue.fm's warning that variants are compared at convergence, never before it.
+"""
+
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from kexue_pipe.core import statistics, theme
+
+PANEL = ["task", "measure"]
+
+
+def data(tables: dict[str, pl.DataFrame], *, points: int, keep: int) -> pl.DataFrame:
+    """Give mean and interval over seeds at about `points` logged steps of each variant."""
+    solvable = tables["runs"].filter(pl.col("solved").is_not_null())["variant"].unique().to_list()
+    identity = tables["variants"].select("variant", "chance", *statistics.IDENTITY)
+    long = (
+        tables["training"]
+        .join(identity, on="variant")
+        .unpivot(
+            ["loss", "accuracy"],
+            index=["variant", "seed", "step", "chance", *statistics.IDENTITY],
+            variable_name="measure",
+        )
+        .filter(
+            pl.col("value").is_not_null(),
+            (pl.col("measure") == "loss") | pl.col("variant").is_in(solvable),
+        )
+    )
+    rank, total = pl.col("step").rank("dense").over("variant"), pl.col("step").n_unique().over("variant")
+    stride = (total / points).ceil()
+    long = long.filter(((total - rank) % stride) == 0)
+    long = long.with_columns(images=pl.col("chance").is_null())
+    keys = [*PANEL, *(n for n in statistics.IDENTITY if n not in PANEL), "variant", "images", "step"]
+    frame = statistics.over_seeds(long, keys).with_columns(extension=pl.lit("none"))
+    sign = pl.when(pl.col("measure") == "accuracy").then(1).otherwise(-1)
+    frame = frame.with_columns(gain=sign * pl.col("mean"))
+    frame = theme.emphasise(frame, PANEL, "step", keep).sort(*PANEL, maintain_order=True)
+    return frame.drop("variant", "gain", "train_length")
+
+
+def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
+    """Draw one panel for each task and measure."""
+    encodings, pick = theme.series(frame), theme.picker(frame)
+
+    def panel(part: pl.DataFrame) -> alt.LayerChart:
+        task, measure, images = part.select(*PANEL, "images").row(0)
+        unit = "squared error" if images else "nats per token"
+        title = "training accuracy" if measure == "accuracy" else f"training loss ({unit})"
+        x = alt.X("step:Q", title="optimizer step")
+        chart = theme.layers(part, x, title, pick=pick, encodings=encodings, small=True)
+        return chart.properties(title=f"{task}: {measure}")
+
+    return theme.panels(frame, PANEL, panel, pick)

@@ -1,0 +1,108 @@
+"""The parts that an attention is composed of: what each is asked, and what it answers.
+
+A softmax-type attention is layout x scale x normaliser x mask, a linear one layout x feature.
+Letters as in `core/contracts.py`; masks work on token indices, never on position ids.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from kexue_pipe.core.contracts import Position
+
+MAX_COEFFICIENTS = 2**22  # of one block of attention rows
+
+
+class Layout(nn.Module):
+    """The projections of an attention, and with them what decoding has to keep."""
+
+    num_heads: int  # H
+    head_width: int  # D
+
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Give queries, keys and values, (B, T, C) -> three times (B, H, T, D)."""
+        raise NotImplementedError
+
+    def merge(self, mixed: Tensor) -> Tensor:
+        """Join the heads and project out, (B, H, T, D) -> (B, T, C)."""
+        raise NotImplementedError
+
+    def cache_elements_per_token(self) -> int:
+        """Count the numbers that hold the keys and values of one token."""
+        raise NotImplementedError
+
+
+class Scale(nn.Module):
+    """The factor of the content scores, folded into queries and keys before they are rotated."""
+
+    def forward(self, q: Tensor, k: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+        """Scale q (B, H, T, D) and k (B, H, S, D); query i sees count_i (T,) keys."""
+        raise NotImplementedError
+
+
+class Mask:
+    """Which keys a query sees; its own token is always among them."""
+
+    is_causal = False  # every token up to the query's own: fused kernels know this one
+    keys_kept: int | None = None  # keys that decoding needs at most; None when it needs all
+
+    def visible(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """Tell which token indices see which, (R,) and (S,) -> bool (R, S)."""
+        raise NotImplementedError
+
+    def reach(self, first: int, last: int) -> slice:
+        """Give the keys that the queries first ... last may see, and few others."""
+        raise NotImplementedError
+
+    def count(self, queries: Tensor) -> Tensor:
+        """Count the keys that each query sees, (R,) -> (R,)."""
+        counts = []
+        for rows in row_slices(len(queries), int(queries.max()) + 1):
+            block = queries[rows]
+            keys = self.reach(int(block.min()), int(block.max()))
+            index = torch.arange(keys.start, keys.stop, device=queries.device)
+            counts.append(self.visible(block, index).sum(-1))
+        return torch.cat(counts)
+
+
+class Normaliser(nn.Module):
+    """The map from a row of scores to a row of coefficients."""
+
+    row_stochastic: bool  # coefficients are >= 0 and sum to one
+    fused = False  # `mix` has a kernel that never holds the scores and knows the causal mask
+
+    def weights(self, scores: Tensor, visible: Tensor) -> Tensor:
+        """Normalise scores (B, H, R, S) over the keys that `visible` (R, S) shows."""
+        raise NotImplementedError
+
+    def mix(
+        self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, visible: Tensor | None
+    ) -> Tensor:
+        """Give weights(q.k + bias) v, (B, H, R, D); fused ones read `visible` None as causal."""
+        scores = q @ k.mT  # (B, H, R, S)
+        assert visible is not None, "only a fused normaliser knows the causal mask by itself"
+        return self.weights(scores if bias is None else scores + bias, visible) @ v
+
+
+class Feature(nn.Module):
+    """The feature map of a linear attention, applied to queries and to keys."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (..., D) to features (..., F) >= 0."""
+        raise NotImplementedError
+
+
+def row_slices(num_rows: int, row_size: int, most: int | None = None) -> Iterator[slice]:
+    """Cut rows of `row_size` numbers into blocks of at most 2**22 numbers and `most` rows."""
+    step = max(1, MAX_COEFFICIENTS // row_size)
+    step = step if most is None else min(step, most)
+    for start in range(0, num_rows, step):
+        yield slice(start, min(start + step, num_rows))
+
+
+def touches_scores(position: Position, q: Tensor, k: Tensor, pos: Tensor) -> bool:
+    """Tell whether a position adds to the scores or replaces them; one row and key show it."""
+    one = (q[:, :, :1], pos[:1], pos[:1])
+    replaced = position.scores(q[:, :, :1], k[:, :, :1], pos[:1], pos[:1])
+    return replaced is not None or position.bias(*one) is not None

@@ -1,0 +1,182 @@
+"""Statistics over seeds: pooled means from sums, t-intervals, paired differences, effective length.
+
+    interval:          mean +- t_{k-1}(0.975) s / sqrt(k)  over k >= 3 seeds, none below
+    effective length:  max {T : value(T') is worse than value(N) by at most eps, all N <= T' <= T}
+
+The seed is the only independent unit: tokens, documents and heads of one run are pooled exactly
+(sum of sums over sum of counts) before any interval is taken; nothing is averaged twice.
+"""
+
+from math import log
+
+import numpy as np
+import polars as pl
+from scipy.stats import t as student
+
+MIN_SEEDS = 3  # no interval below
+SMALLEST = {"bits": 0.05, "accuracy": 0.01, "dB": 0.2}  # smallest effect that matters, by unit
+IDENTITY = ("task", "train_length", "suffix", "label", "order", "new")  # of `theme.identify`
+
+
+def over_seeds(frame: pl.DataFrame, by: list[str], value: str = "value") -> pl.DataFrame:
+    """Give mean, low, high and k for each group, then each seed alone where k < 3.
+
+    Rows of single seeds carry their `seed`; summary rows carry null there. Values that are not
+    finite make the mean null, so that a diverged run is never averaged away.
+    """
+    if frame.is_empty():
+        empty = {"seed": pl.Int64, "mean": pl.Float64, "low": pl.Float64, "high": pl.Float64}
+        return frame.select(by).with_columns(
+            *(pl.lit(None, dtype).alias(name) for name, dtype in empty.items()),
+            pl.lit(None, pl.UInt32).alias("k"),
+        )
+    finite = frame.with_columns(pl.when(pl.col(value).is_finite()).then(value).alias("mean"))
+    complete = pl.col("mean").is_not_null().all()
+    summary = finite.group_by(by, maintain_order=True).agg(
+        pl.when(complete).then(pl.col("mean").mean()).alias("mean"),
+        pl.when(complete).then(pl.col("mean").std()).alias("spread"),
+        pl.len().alias("k"),
+    )
+    half = np.array(
+        [
+            student.ppf(0.975, k - 1) * spread / k**0.5
+            if k >= MIN_SEEDS and spread is not None
+            else np.nan
+            for k, spread in summary.select("k", "spread").iter_rows()
+        ]
+    )
+    summary = summary.with_columns(pl.Series("half", half).fill_nan(None)).select(
+        *by,
+        pl.lit(None, pl.Int64).alias("seed"),
+        "mean",
+        (pl.col("mean") - pl.col("half")).alias("low"),
+        (pl.col("mean") + pl.col("half")).alias("high"),
+        "k",
+    )
+    nothing = pl.lit(None, pl.Float64)
+    singles = (
+        finite.join(summary.select(*by, "k"), on=by, nulls_equal=True)
+        .filter(pl.col("k") < MIN_SEEDS)
+        .select(*by, "seed", "mean", nothing.alias("low"), nothing.alias("high"), "k")
+    )
+    return pl.concat([summary, singles])
+
+
+def paired(left: pl.DataFrame, right: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Give mean, low, high, k of `value` in left minus right, paired by seed within each group."""
+    both = left.select(*by, "seed", "value").join(
+        right.select(*by, "seed", "value"), on=[*by, "seed"], suffix="_right"
+    )
+    both = both.with_columns(value=pl.col("value") - pl.col("value_right"))
+    return over_seeds(both, by).filter(pl.col("seed").is_null()).drop("seed")
+
+
+def measured(tables: dict[str, pl.DataFrame], protocol: str, by: list[str]) -> pl.DataFrame:
+    """Pool the scored tokens of a protocol to one `value` for each run, extension, stream and `by`.
+
+    A task with a threshold for `solved` is read in accuracy, every other one in bits per token;
+    `unit` says which, and `gain` is the value signed so that more is better.
+    """
+    variants = tables["variants"]
+    scored = (
+        tables["runs"]
+        .filter(pl.col("solved").is_not_null())
+        .join(variants.select("variant", "task"), on="variant")["task"]
+        .unique()
+        .to_list()
+    )
+    pooled = (
+        tables["extrapolation"]
+        .filter(pl.col("protocol") == protocol, pl.col("bin_by") == "position")
+        .group_by("variant", "seed", "extension", "stream", *by)
+        .agg(pl.col("n", "loss_sum", "correct").sum())
+        .filter(pl.col("n") > 0)
+        .join(variants.select("variant", *IDENTITY), on="variant")
+    )
+    accurate = pl.col("task").is_in(scored)
+    value = (
+        pl.when(accurate)
+        .then(pl.col("correct") / pl.col("n"))
+        .otherwise(pl.col("loss_sum") / pl.col("n") / log(2.0))
+    )
+    return (
+        pooled.with_columns(
+            value=value,
+            unit=pl.when(accurate).then(pl.lit("accuracy")).otherwise(pl.lit("bits")),
+        )
+        .with_columns(gain=pl.when(accurate).then("value").otherwise(-pl.col("value")))
+        .drop("n", "loss_sum", "correct")
+        .sort("task", "stream", "order", "variant", "extension", *by, "seed")
+    )
+
+
+def effective_lengths(values: pl.DataFrame) -> pl.DataFrame:
+    """Give the effective length of each run from its fixed-token values.
+
+    Input: the rows of `measured(tables, "fixed", ["length"])`. Output: one row for each variant,
+    extension, stream and seed, with `effective` and the longest tested length `tested`.
+    """
+    key = ["variant", "extension", "stream", "seed"]
+    start = values.filter(pl.col("length") == pl.col("train_length"))
+    start = start.select(*key, pl.col("gain").alias("start"))
+    tolerance = pl.col("unit").replace_strict(SMALLEST, return_dtype=pl.Float64)
+    kept = pl.col("gain") >= pl.col("start") - tolerance - 1e-12  # false for NaN
+    kept = kept & pl.col("gain").is_finite()
+    return (
+        values.filter(pl.col("length") >= pl.col("train_length"))
+        .join(start, on=key)
+        .sort(*key, "length")
+        .with_columns(kept=kept.cast(pl.Int8).cum_min().over(key))
+        .group_by(*key, *IDENTITY, "unit", maintain_order=True)
+        .agg(
+            pl.col("length").filter(pl.col("kept") == 1).max().alias("effective"),
+            pl.col("length").max().alias("tested"),
+        )
+        .with_columns(pl.col("effective").fill_null(pl.col("train_length")))
+    )
+
+
+def psnr(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """Pool reconstructions to PSNR (dB) and rates (bits per pixel) for each run and split.
+
+    PSNR = 10 log10(4 / mse)      pixels lie in [-1, 1]
+    """
+    codes = tables["codes"].filter(pl.col("level") == "joint")
+    codes = codes.select("variant", "seed", "split", pl.col("entropy_mm").alias("entropy"))
+    pixels = pl.col("n_pixels").sum()
+    rate = pl.col("n_tokens").sum() / pixels
+    return (
+        tables["reconstruction"]
+        .group_by("variant", "seed", "split")
+        .agg(
+            value=10 * (4 * pixels / pl.col("squared_error").sum()).log10(),
+            nominal=pl.col("bits_nominal").first() * rate,
+            rate=rate,
+        )
+        .join(codes, on=["variant", "seed", "split"], how="left")
+        .with_columns(entropy=pl.col("entropy") / log(2.0) * pl.col("rate"))
+        .drop("rate")
+        .join(tables["variants"].select("variant", *IDENTITY), on="variant")
+        .sort("split", "order", "variant", "seed")
+    )
+
+
+def head_means(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """Give each metric's mean for each run, layer, head and bin of row lengths.
+
+    Rows of a shorter context are a prefix of the rows of a longer one: the longest context that
+    was measured is read. `row_length` is the geometric middle of the bin.
+    """
+    key = ["variant", "seed", "extension", "metric", "layer", "head", "bin_lo", "bin_hi"]
+    frame = tables["attention"]
+    longest = pl.col("length") == pl.col("length").max().over("variant", "extension")
+    middle = (pl.col("bin_lo") * (pl.col("bin_hi") - 1)).cast(pl.Float64).sqrt()
+    return (
+        frame.filter(longest, pl.col("n_rows") > 0)
+        .group_by(key)
+        .agg(value=pl.col("sum").sum() / pl.col("n_rows").sum())
+        .with_columns(row_length=middle)
+        .join(tables["variants"].select("variant", *IDENTITY), on="variant")
+        .join(tables["metrics"], on="metric", how="left")
+        .sort("order", *key)
+    )

@@ -1,0 +1,240 @@
+"""The look of every chart: palette, light and dark configuration, labels, and shared layers.
+
+Colours are those of Okabe and Ito (2008) without black and yellow, which fail on one of the two
+backgrounds, and with grey. Colour and shape together tell 7 x 6 = 42 series apart.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#808080")
+SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross")
+UNITS = {"text": "bits per character"}  # a token of this task is a character
+WIDTH, HEIGHT = 360, 260
+NO_INTERVAL = "no interval (fewer than 3 seeds)"
+
+
+def config(dark: bool) -> dict[str, Any]:
+    """Give the Vega-Lite configuration for a light or a dark page."""
+    ink, faint, grid = (
+        ("#d9dce1", "#9aa0a8", "#33383f") if dark else ("#24282e", "#5c636c", "#e4e6ea")
+    )
+    font = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+    return {
+        "background": None,
+        "font": font,
+        "view": {"stroke": None},
+        "axis": {
+            "labelColor": faint, "titleColor": ink, "gridColor": grid, "domainColor": faint,
+            "tickColor": faint, "titleFontWeight": "normal", "labelFontSize": 11,
+            "titleFontSize": 12, "titlePadding": 8,
+        },
+        "header": {"labelColor": ink, "titleColor": ink, "labelFontSize": 11},
+        "legend": {
+            "labelColor": ink, "titleColor": faint, "titleFontWeight": "normal",
+            "labelFontSize": 11, "titleFontSize": 11, "symbolLimit": 80, "labelLimit": 220,
+        },
+        "title": {
+            "color": ink, "subtitleColor": faint, "fontSize": 13, "fontWeight": 600,
+            "anchor": "start", "offset": 8,
+        },
+        "rule": {"color": faint},
+        "text": {"color": faint, "fontSize": 11},
+        "tick": {"color": faint},
+    }  # fmt: skip
+
+
+def split_name(name: str) -> list[str]:
+    """Split the name of a variant into its overrides; commas inside brackets or quotes stay."""
+    pattern = r"""(?:\[[^\]]*\]|\{[^}]*\}|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,])+"""
+    return re.findall(pattern, name)
+
+
+def identify(variants: pl.DataFrame, new: Iterable[str] = ()) -> pl.DataFrame:
+    """Add suffix (name without the task and what all share), label, order and `new`.
+
+    Every chart of a page draws a label with the same colour and shape, a function of `order`:
+    new variants first, then the defaults, then the alphabet; images after tokens.
+    """
+    parts = {name: split_name(name)[1:] for name in variants["variant"]}
+    shared = set.intersection(*map(set, parts.values())) if len(parts) > 1 else set()
+    fresh = set(new)
+    rows = []
+    for row in variants.iter_rows(named=True):
+        suffix = ",".join(part for part in parts[row["variant"]] if part not in shared)
+        chosen = {g: row[g] for g in ("position", "attention", "quantizer") if row[g]}
+        default = " · ".join(chosen.values())
+        if len(chosen) == 1:
+            default = "=".join(*chosen.items())
+        is_new = row["variant"] in fresh
+        label = suffix or default or "default"
+        rank = (row["chance"] is None, not is_new, suffix != "", label)
+        rows.append((suffix, label, rank, is_new))
+    labels = list(dict.fromkeys(rank[-1] for rank in sorted(row[2] for row in rows)))
+    return variants.with_columns(
+        pl.Series("suffix", [row[0] for row in rows], pl.String),
+        pl.Series("label", [row[1] for row in rows], pl.String),
+        pl.Series("order", [labels.index(row[1]) for row in rows], pl.Int64),
+        pl.Series("new", [row[3] for row in rows], pl.Boolean),
+    )
+
+
+def emphasise(frame: pl.DataFrame, panel: list[str], at: str, keep: int) -> pl.DataFrame:
+    """Add `emphasis`: new variants, defaults, and the `keep` best of each panel at the largest x.
+
+    `gain` (more is better) ranks. Where no more than 8 labels are drawn, all are emphasised.
+    """
+    last = frame.filter(pl.col("seed").is_null(), pl.col(at) == pl.col(at).max().over(panel))
+    best = last.filter(pl.col("gain").rank("ordinal", descending=True).over(panel) <= keep)
+    chosen = best["label"].unique().to_list()
+    few = frame["label"].n_unique() <= 8
+    return frame.with_columns(
+        emphasis=pl.lit(few)
+        | pl.col("new")
+        | (pl.col("suffix") == "")
+        | pl.col("label").is_in(chosen)
+    )
+
+
+def compact(frame: pl.DataFrame) -> pl.DataFrame:
+    """Round to 5 significant digits and turn what is not finite into null, for inline data."""
+    floats = [name for name, dtype in frame.schema.items() if dtype.is_float()]
+    return frame.with_columns(
+        pl.when(pl.col(name).is_finite()).then(pl.col(name).round_sig_figs(5)).alias(name)
+        for name in floats
+    )
+
+
+def axis_title(task: str, unit: str) -> str:
+    """Give the title of a value axis."""
+    return "accuracy" if unit == "accuracy" else f"loss ({UNITS.get(task, 'bits per token')})"
+
+
+def series(frame: pl.DataFrame, field: str = "label", title: str = "variant") -> dict[str, Any]:
+    """Give colour and shape of a series; both stand in one legend."""
+    ranks = frame.select(field, "order").unique().sort("order", field)
+    ranks = ranks.unique(field, keep="first", maintain_order=True)
+    domain, order = ranks[field].to_list(), ranks["order"].to_list()
+    colours = [PALETTE[rank % len(PALETTE)] for rank in order]
+    shapes = [SHAPES[rank // len(PALETTE) % len(SHAPES)] for rank in order]
+    legend = alt.Legend(title=title)
+    return {
+        "color": alt.Color(field, type="nominal", legend=legend).scale(
+            domain=domain, range=colours
+        ),
+        "shape": alt.Shape(field, type="nominal", legend=legend).scale(domain=domain, range=shapes),
+    }
+
+
+def picker(frame: pl.DataFrame, field: str = "label") -> alt.Parameter:
+    """Give the legend selection; where some series are emphasised, it starts with those."""
+    all_ = frame[field].unique().to_list()
+    chosen = frame.filter("emphasis")[field].unique(maintain_order=True).to_list()
+    value = [{field: label} for label in chosen] if len(chosen) < len(all_) else alt.Undefined
+    return alt.selection_point(name="pick", fields=[field], bind="legend", value=value)
+
+
+def log_axis(field: str, frame: pl.DataFrame, title: str) -> alt.X:
+    """Give a log2 axis with a label at each power of two in the range of the data."""
+    low, high = frame.select(pl.col(field).min(), high=pl.col(field).max()).row(0)
+    ticks = [2**i for i in range(21) if low / 1.01 <= 2**i <= high * 1.01]
+    scale = alt.Scale(type="log", base=2, domain=[low, high], nice=False)
+    axis = alt.Axis(values=ticks, format="d", labelOverlap=True, grid=False)
+    return alt.X(field, type="quantitative", title=title, scale=scale, axis=axis)
+
+
+def dash(frame: pl.DataFrame) -> alt.StrokeDash:
+    """Give the dash of each extension: solid, unless it is a control."""
+    names = frame.select("extension", "control").unique().sort("control", "extension")
+    controls = iter(([6, 3], [2, 3], [8, 2, 2, 2]) * 9)
+    styles = [next(controls) if control else [1, 0] for control in names["control"]]
+    scale = alt.Scale(domain=names["extension"].to_list(), range=styles)
+    return alt.StrokeDash("extension:N", scale=scale, legend=alt.Legend(title="extension"))
+
+
+def value_scale(frame: pl.DataFrame, zero: bool = False) -> alt.Scale:
+    """Span the means, and intervals as far as they are no wider than the means spread.
+
+    Intervals of three seeds can be huge; an axis that shows them whole would hide the means.
+    """
+    low, high = frame["mean"].min() or 0.0, frame["mean"].max() or 0.0
+    room = max(0.5 * (high - low), 0.02 * abs(high), 1e-9)  # type: ignore[operator,arg-type]
+    bottom = max(low - room, frame["low"].min() if frame["low"].count() else low)
+    top = min(high + room, frame["high"].max() if frame["high"].count() else high)
+    if bottom == top:
+        bottom, top = low - room, high + room
+    if "unit" in frame.columns and "accuracy" in frame["unit"].to_list():
+        bottom, top = max(0.0, bottom), min(1.0, top)
+    return alt.Scale(domain=[0.0 if zero else bottom, top], nice=True, zero=zero)
+
+
+def layers(
+    frame: pl.DataFrame,
+    x: alt.X,
+    y_title: str,
+    *,
+    pick: alt.Parameter,
+    encodings: dict[str, Any],
+    extra: Iterable[Any] = (),
+    dash: Any = alt.Undefined,
+    zero: bool = False,
+    small: bool = False,
+) -> alt.LayerChart:
+    """Draw mean lines with bands over seeds, single seeds as faint points, and `extra` layers."""
+
+    def shown(on: float, off: float) -> Any:
+        return alt.when(pick).then(alt.value(on)).otherwise(alt.value(off))
+
+    wanted = ("label", "extension", "stream", "seed", field_of(x), "mean", "low", "high", "k")
+    tooltip = [
+        alt.Tooltip(name, type="nominal" if frame.schema[name] == pl.String else "quantitative")
+        for name in wanted
+        if name in frame.columns
+    ]
+    base = alt.Chart(frame).encode(x=x, color=encodings["color"], detail="extension:N")
+    summary = base.transform_filter("datum.seed === null")
+    y = alt.Y("mean:Q", title=y_title, scale=value_scale(frame, zero))
+    band = summary.transform_filter("datum.low !== null").mark_area(clip=True)
+    band = band.encode(y=alt.Y("low:Q", title=y_title), y2="high:Q", fillOpacity=shown(0.18, 0.0))
+    width = alt.when("datum.new").then(alt.value(3.0)).otherwise(alt.value(1.6))
+    line = summary.mark_line(clip=True).encode(
+        y=y, opacity=shown(1.0, 0.12), strokeWidth=width, strokeDash=dash
+    )
+    points = summary.mark_point(filled=True, size=18 if small else 40, clip=True).encode(
+        y=y, shape=encodings["shape"], opacity=shown(1.0, 0.08), tooltip=tooltip
+    )
+    singles = base.transform_filter("datum.seed !== null").mark_point(size=16, clip=True)
+    singles = singles.encode(y=y, opacity=shown(0.45, 0.05), tooltip=tooltip)
+    return alt.layer(*extra, band, line, points, singles).properties(width=WIDTH, height=HEIGHT)
+
+
+def field_of(x: alt.X) -> str:
+    """Give the name of the column that an axis draws."""
+    return str(x.shorthand).split(":")[0]
+
+
+def train_rule(frame: pl.DataFrame, x: alt.X) -> list[alt.Chart]:
+    """Mark each training length N in the frame by a dotted vertical rule with its name."""
+    marks = frame.select(pl.col("train_length").alias(field_of(x))).unique().sort(field_of(x))
+    base = alt.Chart(marks).encode(x=x)
+    rule = base.mark_rule(strokeDash=[2, 3], strokeWidth=1.5)
+    text = base.mark_text(align="left", dx=4, dy=8, text="N (trained)").encode(y=alt.value(0))
+    return [rule, text]
+
+
+def panels(
+    frame: pl.DataFrame,
+    by: list[str],
+    build: Callable[[pl.DataFrame], alt.LayerChart],
+    pick: alt.Parameter | None = None,
+    columns: int = 2,
+) -> alt.ConcatChart:
+    """Draw one panel for each value of `by`; the first one declares the selection of all."""
+    charts = [build(part) for part in frame.partition_by(by, maintain_order=True)]
+    if pick is not None:
+        charts[0] = charts[0].add_params(pick)
+    return alt.concat(*charts, columns=columns)

@@ -1,0 +1,160 @@
+"""Evaluate: all seeds of one variant under all its extensions, from a plan to parquet tables.
+
+    python -m kexue_pipe.evaluate results/plans/evaluate/{variant}.json \
+        results/train/{variant}/checkpoints.json results/evaluate/{variant}
+
+Checkpoints are read only; what is measured is decided by the `evaluate` node of the model.
+"""
+
+import argparse
+import json
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import torch
+from hydra.utils import instantiate
+
+from kexue_pipe.core.components import build_model, build_task
+from kexue_pipe.core.contracts import Model, Task
+from kexue_pipe.core.device import choose_device, machine
+from kexue_pipe.core.store import load_weights
+from kexue_pipe.core.tables import TABLES, empty, read_table, write_table
+from kexue_pipe.graph.worker import load_plan, run, say
+
+KINDS = ("variants", "runs", "extrapolation", "attention", "codes", "reconstruction", "timing")
+
+
+def evaluate_seed(plan: dict[str, Any], model: Model, task: Task) -> dict[str, pl.DataFrame]:
+    """Measure one trained model; the tables lack only the columns variant and seed."""
+    nodes = plan["nodes"]
+    protocol = instantiate(nodes["protocol"])
+    model.eval()
+    with torch.no_grad():
+        return protocol(
+            model=model,
+            task=task,
+            extensions={n: instantiate(x, _partial_=True) for n, x in nodes["extension"].items()},
+            metrics={n: instantiate(x, _partial_=True) for n, x in nodes["metric"].items()},
+            settings=nodes["settings"],
+        )
+
+
+def run_row(
+    entry: dict[str, Any], task: Task, training: pl.DataFrame, sweep: pl.DataFrame | None
+) -> pl.DataFrame:
+    """Summarise one training run: status, final loss, solved in range, step of the circuit."""
+    curve = training.filter(pl.col("seed") == entry["seed"]).sort("step")
+    tail = curve.tail(max(1, len(curve) // 20))
+    solved = circuit = None
+    if task.solved_at is not None and task.chance is not None:
+        halfway = (task.chance + task.solved_at) / 2
+        reached = curve.filter(pl.col("accuracy") >= halfway)["step"]
+        circuit = reached[0] if len(reached) else None
+        solved = sweep is not None and in_range_accuracy(sweep, task.train_length) >= task.solved_at
+    values = {
+        "status": entry["status"],
+        "steps": entry["steps"],
+        "final_loss": tail["loss"].mean(),
+        "solved": solved,
+        "circuit_step": circuit,
+    }
+    return pl.DataFrame([values], schema=_schema("runs"))
+
+
+def in_range_accuracy(sweep: pl.DataFrame, train_length: int) -> float:
+    """Give the accuracy without any extension at the training length, on the first stream."""
+    row = sweep.filter(
+        pl.col("extension") == "none",
+        pl.col("protocol") == "fixed",
+        pl.col("length") == train_length,
+        pl.col("stream") == sweep["stream"][0],
+    ).select(pl.col("correct").sum() / pl.col("n").sum())
+    return row.item() if row.item() is not None else float("nan")
+
+
+def variant_row(plan: dict[str, Any], model: Model, task: Task) -> pl.DataFrame:
+    """Describe the variant: its choices, costs, data and digests."""
+    chosen, used = plan["chosen"], plan["used"]
+    groups = ("task", "position", "attention", "quantizer", "model", "size")
+    values = {
+        "variant": plan["variant"],
+        **{group: chosen[group] if group in used else "" for group in groups},
+        "train_length": task.train_length,
+        "chance": task.chance,
+        **model.costs(),
+        "train_digest": plan["inputs"]["train"],
+        "evaluate_digest": plan["digest"],
+        "data_hash": task.data_hash,
+        "versions": ", ".join(f"{k} {v}" for k, v in plan["versions"].items()),
+    }
+    return pl.DataFrame([values], schema=TABLES["variants"].schema)
+
+
+def _schema(kind: str) -> dict[str, Any]:
+    return {k: v for k, v in TABLES[kind].schema.items() if k not in ("variant", "seed")}
+
+
+def main() -> None:
+    """Evaluate every finished seed of a manifest; a diverged seed is a row of `runs` only."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("plan", type=Path)
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("output", type=Path)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    plan = load_plan(arguments.plan)
+    manifest = json.loads(arguments.manifest.read_text())
+    training = read_table("training", arguments.manifest.parent / "training.parquet")
+    task = build_task(plan["train_nodes"])
+    tables: dict[str, list[pl.DataFrame]] = {kind: [] for kind in KINDS}
+    for entry in manifest["seeds"]:
+        add = partial(_add, tables, plan["variant"], entry["seed"])
+        began = time.perf_counter()
+        model = build_model(plan["train_nodes"], task, entry["seed"]).to(choose_device())
+        found: dict[str, pl.DataFrame] = {}
+        if entry["status"] == "finished":
+            load_weights(model, entry["file"], entry["sha256"])
+            found = evaluate_seed(plan, model, task)
+        for kind, frame in found.items():
+            add(kind, frame)
+        sweep = found.get("extrapolation")
+        add("runs", run_row(entry, task, training, sweep))
+        seconds = time.perf_counter() - began
+        add("timing", _timing(seconds, sweep))
+        say(f"evaluate {plan['variant']} seed {entry['seed']}: {seconds:.1f} s")
+    tables["variants"].append(variant_row(plan, model, task))
+    for kind in KINDS:
+        frame = pl.concat([empty(kind), *tables[kind]])
+        write_table(kind, frame, arguments.output / f"{kind}.parquet", plan["digest"])
+
+
+def _add(
+    tables: dict[str, list[pl.DataFrame]], variant: str, seed: int, kind: str, frame: pl.DataFrame
+) -> None:
+    named = frame.with_columns(
+        pl.lit(variant).alias("variant"), pl.lit(seed, pl.Int64).alias("seed")
+    )
+    tables[kind].append(named.select(TABLES[kind].columns).cast(TABLES[kind].schema))
+
+
+def _timing(seconds: float, sweep: pl.DataFrame | None) -> pl.DataFrame:
+    tokens = None
+    if sweep is not None:
+        tokens = sweep.filter(pl.col("protocol") == "fixed").select(
+            (pl.col("length") * pl.col("documents")).sum()
+        )
+    rate = tokens.item() / seconds if tokens is not None else None
+    values = {
+        "stage": "evaluate",
+        "seconds": seconds,
+        "tokens_per_second": rate,
+        "machine": machine(),
+    }
+    return pl.DataFrame([values], schema=_schema("timing"))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,123 @@
+"""Check a composed variant from the metadata in its yaml files, without importing any component.
+
+`_uses_` (groups that a model reads), `_gives_` and `_needs_` (facts that components offer and
+require), `_allowed_` (ranges and options of values), `_target_` (a component of this package).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from kexue_pipe.graph.compose import GROUPS
+from kexue_pipe.graph.errors import Refused
+from kexue_pipe.graph.request import format_value
+from kexue_pipe.graph.sources import signature, split_target
+
+ALWAYS_USED = ("task", "model", "optimizer", "size")
+NOT_ARGUMENTS = ("evaluate", "train")  # nodes inside a component that its constructor never sees
+
+
+def used_groups(nodes: dict[str, Any]) -> list[str]:
+    """List the groups that the model of a composition reads."""
+    return [g for g in GROUPS if g in (*ALWAYS_USED, *nodes["model"].get("_uses_", []))]
+
+
+def walk(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every dictionary of a node with its dotted path."""
+    if isinstance(node, dict):
+        yield path, node
+        for key, child in node.items():
+            if not key.startswith("_"):
+                yield from walk(child, f"{path}.{key}")
+
+
+def check_nodes(nodes: dict[str, Any]) -> None:
+    """Refuse foreign or missing targets, unknown arguments, and values out of range."""
+    for group in used_groups(nodes):
+        for path, node in walk(nodes[group], group):
+            if "_target_" in node:
+                _check_target(path, node)
+            for key, rule in node.get("_allowed_", {}).items():
+                _check_value(f"{path}.{key}", node[key], rule)
+
+
+def _check_target(path: str, node: dict[str, Any]) -> None:
+    target = node["_target_"]
+    try:
+        split_target(target)
+        known = signature(target)
+    except Refused as error:
+        raise Refused(f"{path}: {error}") from None
+    given = {key for key in node if not key.startswith("_") and key not in NOT_ARGUMENTS}
+    if known is not None and given - known:
+        unknown = ", ".join(sorted(given - known))
+        raise Refused(f"{path}: {target} takes no {unknown}; it takes {', '.join(sorted(known))}")
+
+
+def _check_value(key: str, value: Any, rule: Any) -> None:
+    if value is None:
+        return
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(rule, list) and item not in rule:
+            raise Refused(
+                f"{key}={format_value(item)}: this must be one of {', '.join(map(str, rule))}"
+            )
+        if isinstance(rule, str) and not _inside(item, rule):
+            raise Refused(f"{key}={format_value(item)}: this must be a number in {rule}")
+
+
+def _inside(value: Any, interval: str) -> bool:
+    interval = interval.removeprefix("list of ")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    low, high = (float(bound) for bound in interval[1:-1].split(","))
+    above = value > low if interval[0] == "(" else value >= low
+    below = value < high if interval[-1] == ")" else value <= high
+    return above and below
+
+
+def _facts(nodes: dict[str, Any], groups: list[str]) -> set[str]:
+    return {
+        fact
+        for group in groups
+        for _, node in walk(nodes[group], group)
+        for fact in node.get("_gives_", [])
+    }
+
+
+def missing_fact(node: dict[str, Any], facts: set[str]) -> str | None:
+    """Give the reason why a component does not fit, or None."""
+    return next((why for fact, why in node.get("_needs_", {}).items() if fact not in facts), None)
+
+
+def check_fit(nodes: dict[str, Any], chosen: dict[str, str], named: set[str]) -> None:
+    """Refuse components that do not fit together; drop unnamed collection members that do not.
+
+    `named` holds the groups, and the dotted members of collections, that a person asked for.
+    """
+    used = used_groups(nodes)
+    model = chosen["model"]
+    for group in sorted({name.split(".")[0] for name in named} - set(used) - {"chart"}):
+        raise Refused(
+            f"{group} is not read by model={model}, which task={chosen['task']} trains; "
+            f"it reads {', '.join(g for g in used if g not in ALWAYS_USED)}; drop {group}"
+        )
+    single = [group for group in used if group not in ("extension", "metric")]
+    facts = _facts(nodes, single)
+    for group in single:
+        for path, node in walk(nodes[group], group):
+            reason = missing_fact(node, facts)
+            if reason:
+                others = ", ".join(
+                    f"{g}={chosen[g]}" for g in single if g not in ALWAYS_USED and g != group
+                )
+                option = chosen.get(path.replace(".", "/"), "")
+                raise Refused(f"{path}={option} does not go with {others or model}: {reason}")
+    for collection in ("extension", "metric"):
+        for name, node in list(nodes.get(collection, {}).items()):
+            reason = missing_fact(node, facts)
+            if collection not in used:
+                del nodes[collection][name]
+            elif reason and f"{collection}.{name}" in named:
+                raise Refused(f"{collection}={name} does not apply to this variant: {reason}")
+            elif reason:
+                del nodes[collection][name]

@@ -1,0 +1,151 @@
+"""Compose a variant with Hydra: choices make a configuration, values change numbers in it.
+
+One Hydra composition per set of choices; values are applied to it afterwards, so that a sweep over
+numbers costs nothing. Nothing here imports torch.
+"""
+
+import copy
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from kexue_pipe.graph.errors import Refused
+from kexue_pipe.graph.options import COLLECTIONS, CONF, options, subgroups, suggest
+from kexue_pipe.graph.request import Request, format_value
+
+GROUPS = (
+    "task", "position", "attention", "quantizer", "model", "optimizer", "size",
+    "extension", "metric", "chart",
+)  # fmt: skip
+
+
+def start_hydra() -> None:
+    """Point Hydra's global state at `conf/` once per process."""
+    if not GlobalHydra.instance().is_initialized():
+        initialize_config_dir(str(CONF), version_base="1.3")
+
+
+@dataclass(frozen=True)
+class Base:
+    """A composition of choices alone: unresolved plain data, and every choice that Hydra made."""
+
+    nodes: dict[str, Any]
+    chosen: dict[str, str]
+
+
+def base(choices: dict[str, Any]) -> Base:
+    """Compose a set of choices; the same set is composed once per process.
+
+    The members of a collection stand beside each other and depend on nothing, so all of them are
+    composed once, and those that are asked for (by default all) are put in.
+    """
+    members = {group: choices.get(group, options(group)) for group in COLLECTIONS}
+    rest = {group: option for group, option in choices.items() if group not in COLLECTIONS}
+    start = _compose(tuple(sorted(rest.items())))
+    every = _compose(tuple((group, options(group)) for group in COLLECTIONS)).nodes
+    asked = {
+        group: {name: every[group][name] for name in names} for group, names in members.items()
+    }
+    return Base(start.nodes | asked, start.chosen)
+
+
+@cache
+def _compose(choices: tuple[tuple[str, Any], ...]) -> Base:
+    start_hydra()
+    texts = [f"{group}={format_value(option)}" for group, option in choices]
+    try:
+        composed = hydra_compose("config", texts, return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        reason = " ".join(str(error).split())
+        raise Refused(f"{' '.join(texts) or 'conf'} does not compose: {reason}") from error
+    chosen = {k: str(v) for k, v in composed.hydra.runtime.choices.items() if k and "@" not in k}
+    nodes: Any = OmegaConf.to_container(composed)
+    return Base(
+        {group: nodes.get(group) or {} for group in GROUPS},
+        {group: option for group, option in chosen.items() if not group.startswith("hydra/")},
+    )
+
+
+def apply(request: Request) -> dict[str, Any]:
+    """Give the unresolved nodes of a request, with every value checked against its key."""
+    start = base(request.choices)
+    nodes = copy.deepcopy(start.nodes)
+    for key, value in request.values.items():
+        *parents, leaf = key.split(".")
+        typed = _typed(start, key, value)
+        node = nodes
+        for parent in parents:
+            node = node[parent]
+        node[leaf] = typed
+    return nodes
+
+
+def resolve(nodes: dict[str, Any]) -> dict[str, Any]:
+    """Resolve the interpolations of nodes."""
+    resolved: Any = OmegaConf.to_container(OmegaConf.create(nodes), resolve=True)
+    return resolved
+
+
+def _typed(start: Base, key: str, value: Any) -> Any:
+    """Refuse a key that does not exist or may not be set, and a value of another type."""
+    text = f"{key}={format_value(value)}"
+    parent_key, _, leaf = key.rpartition(".")
+    parent: Any = start.nodes
+    for part in parent_key.split(".") if parent_key else []:
+        parent = parent.get(part) if isinstance(parent, dict) else None
+    group = key.split(".")[0]
+    if not isinstance(parent, dict) or leaf not in parent or group not in GROUPS or leaf[0] == "_":
+        return _refuse_key(start, text, parent_key, parent, leaf)
+    old = parent[leaf]
+    if isinstance(old, str) and old.startswith("${"):
+        raise Refused(f"{text}: this key follows {old[2:-1]}; set {old[2:-1]} instead")
+    if isinstance(old, dict):
+        raise Refused(f"{text}: {key} is a node; set one of its keys: {_keys(old)}")
+    if old is None and str(parent.get("_allowed_", {}).get(leaf)).startswith("list of "):
+        return value if isinstance(value, list) or value is None else [value]
+    return convert(text, value, old)
+
+
+def _refuse_key(start: Base, text: str, parent_key: str, parent: Any, leaf: str) -> Any:
+    if not isinstance(parent, dict) or not parent_key:
+        groups = [*GROUPS, "seeds", "device", "dry_run"]
+        raise Refused(f"{text}: there is no such group or key; {suggest(text, groups)}")
+    chosen = start.chosen.get(parent_key.replace(".", "/"))
+    where = f"{parent_key}={chosen}" if chosen and "[" not in chosen else parent_key
+    known = _keys(parent)
+    detail = suggest(leaf, known.split(", ")) if known else "it has none"
+    raise Refused(f"{text}: {where} has no key {leaf}; {detail}")
+
+
+def _keys(node: dict[str, Any]) -> str:
+    return ", ".join(key for key in node if not key.startswith("_"))
+
+
+def convert(text: str, value: Any, old: Any) -> Any:
+    """Give a value the type of the key's default, or refuse it; null defaults take any value."""
+    if old is None:
+        return value
+    if isinstance(old, list):
+        items = value if isinstance(value, list) else [value]
+        return [convert(text, item, old[0]) for item in items] if old else items
+    if isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not type(old):
+        kind = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+        raise Refused(
+            f"{text}: {kind.get(type(old), 'another type')} is needed here, "
+            f"as in the default {format_value(old)}"
+        )
+    return value
+
+
+def nested_choices(start: Base, group: str) -> dict[str, str]:
+    """Give the options of the groups inside a group that a composition chose."""
+    return {sub: start.chosen[sub] for sub in subgroups(group) if sub in start.chosen}

@@ -1,0 +1,129 @@
+"""Canonical names: a variant is a Hydra override string, and equal configurations have one name.
+
+The name is a function of the composed configuration alone: the task first, then the fewest choices
+and values that lead there from the defaults, sorted and joined by commas.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from kexue_pipe.graph.check import check_fit, check_nodes
+from kexue_pipe.graph.compose import GROUPS, Base, apply, base, nested_choices, resolve
+from kexue_pipe.graph.errors import Refused
+from kexue_pipe.graph.options import COLLECTIONS, options, subgroups
+from kexue_pipe.graph.request import Request, format_value, join_name, parse, split_name
+
+MAX_BYTES = 200
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A composed and checked variant."""
+
+    name: str
+    chosen: dict[str, str]  # option of every group, nested ones as `attention/mask`
+    nodes: dict[str, Any]  # resolved configuration with its metadata
+
+
+def variant(overrides: list[str]) -> Variant:
+    """Compose, check and name what a person asked for."""
+    request = parse(overrides)
+    target = apply(request)
+    chosen = base(request.choices).chosen
+    named = _named(request)
+    nodes = resolve(target)
+    check_fit(nodes, chosen, named)
+    check_nodes(nodes)
+    name = join_name(_canonical(request, target))
+    if len(name.encode()) > MAX_BYTES:
+        raise Refused(
+            f"{name[:60]}... is a name of {len(name.encode())} bytes and {MAX_BYTES} are allowed; "
+            "put the choices into a preset yaml in conf/"
+        )
+    return Variant(name, chosen, nodes)
+
+
+def variant_of_name(name: str) -> Variant:
+    """Compose a variant from its name; another spelling is refused with the canonical name."""
+    found = variant(split_name(name))
+    if found.name != name:
+        raise Refused(f"{name} is not the canonical name of this variant; ask for {found.name}")
+    return found
+
+
+def stage_name(name: str, stage: str) -> str:
+    """Strip a name of everything that a stage does not read."""
+    kept = [part for part in split_name(name) if is_read(part.partition("=")[0], stage)]
+    return join_name(kept)
+
+
+def is_read(key: str, stage: str) -> bool:
+    """Tell whether a stage reads a key: training skips evaluate nodes, evaluation charts."""
+    parts = key.replace("/", ".").split(".")
+    if stage == "train":
+        return parts[0] not in COLLECTIONS and "evaluate" not in parts
+    return parts[0] != "chart"
+
+
+def _named(request: Request) -> set[str]:
+    """List the groups and the members of collections (`extension.ntk`) that are asked for."""
+    keys = [*request.values]
+    for group, option in request.choices.items():
+        members = option if isinstance(option, tuple) else ("",)
+        keys += [f"{group.replace('/', '.')}.{member}" for member in members]
+    parts = [key.split(".") for key in keys]
+    return {".".join(p[:2]) if p[0] in COLLECTIONS else p[0] for p in parts}
+
+
+def _canonical(request: Request, target: dict[str, Any]) -> list[str]:
+    choices = dict(request.choices)
+    for group in GROUPS:
+        if subgroups(group) and any(c == group or c.startswith(f"{group}/") for c in choices):
+            choices = _shortest(choices, group, target)
+    task = choices.pop("task", base({}).chosen["task"])
+    for group in sorted(choices):
+        rest = {g: o for g, o in choices.items() if g != group}
+        if base(rest | {"task": task}).nodes == base(choices | {"task": task}).nodes:
+            choices = rest
+    values = _differences(base(choices | {"task": task}).nodes, target)
+    texts = [f"{group.replace('/', '.')}={format_value(o)}" for group, o in choices.items()]
+    texts += [f"{key}={format_value(value)}" for key, value in values.items()]
+    return [f"task={task}", *sorted(texts)]
+
+
+def _shortest(choices: dict[str, Any], group: str, target: dict[str, Any]) -> dict[str, Any]:
+    """Write nested choices as the preset that leaves the fewest of them, and values, to be said."""
+    others = {g: o for g, o in choices.items() if g != group and not g.startswith(f"{group}/")}
+    wanted = nested_choices(base(choices), group)
+    default = base(others).chosen[group]
+
+    def described(preset: str) -> tuple[tuple[int, bool, str], dict[str, Any]] | None:
+        start: Base = base(others | {group: preset})
+        had = nested_choices(start, group)
+        if set(had) != set(wanted):
+            return None
+        extra = {sub: option for sub, option in wanted.items() if had[sub] != option}
+        candidate = others | {group: preset} | extra
+        node = base(candidate).nodes[group]
+        try:
+            values = _differences(node, target[group])
+        except KeyError:
+            return None
+        return (len(extra) + len(values), preset != default, preset), candidate
+
+    found = [d for d in map(described, options(group)) if d is not None]
+    return min(found, key=lambda d: d[0])[1]
+
+
+def _differences(old: Any, new: Any, path: str = "") -> dict[str, Any]:
+    """Give the leaves of `new` that differ from `old`; another set of keys is a KeyError."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        if set(old) != set(new):
+            raise KeyError(path)
+        out: dict[str, Any] = {}
+        for key in old:
+            out |= _differences(old[key], new[key], f"{path}.{key}" if path else key)
+        return out
+    if path.rpartition(".")[2].startswith("_") and old != new:
+        raise KeyError(path)
+    return {} if old == new and type(old) is type(new) else {path: new}

@@ -1,0 +1,44 @@
+"""The groups of `conf/` and their options: the folder listing is the only index."""
+
+import difflib
+from functools import cache
+from typing import Any
+
+from kexue_pipe.graph.errors import Refused
+from kexue_pipe.graph.sources import ROOT
+
+CONF = ROOT / "conf"
+COLLECTIONS = ("extension", "metric", "chart")  # groups whose default is every option
+
+
+@cache
+def is_group(group: str) -> bool:
+    """Tell whether a path like `attention/mask` is a group of options that a variant chooses."""
+    plain = all(part.isidentifier() for part in group.split("/"))
+    return plain and group != "suite" and (CONF / group).is_dir()
+
+
+@cache
+def options(group: str) -> tuple[str, ...]:
+    """List the options of a group."""
+    return tuple(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
+
+
+@cache
+def subgroups(group: str) -> tuple[str, ...]:
+    """List the groups inside a group, such as `attention/mask`."""
+    return tuple(sorted(f"{group}/{p.name}" for p in (CONF / group).iterdir() if p.is_dir()))
+
+
+def suggest(word: str, known: tuple[str, ...] | list[str]) -> str:
+    """Say which known word was meant, and list them all."""
+    close = difflib.get_close_matches(str(word), known, n=1)
+    listing = ", ".join(known)
+    return f"did you mean {close[0]}? Known: {listing}" if close else f"known: {listing}"
+
+
+def check_option(text: str, group: str, option: Any) -> None:
+    """Refuse an option that the group does not have."""
+    known = options(group)
+    if option not in known:
+        raise Refused(f"{text}: {group} has no option {option}; {suggest(option, known)}")

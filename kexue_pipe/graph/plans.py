@@ -1,0 +1,201 @@
+"""Plans: what each job is to do, as a file that is the job's input.
+
+A plan holds the configuration nodes that its stage reads and one digest over (a) these nodes,
+(b) the parsed source of the stage and of every component in them, (c) the user's data files,
+(d) the versions of the packages that the stage's numbers depend on. Every output carries the digest
+that it was made from. A plan is made newer than its output exactly when the two differ, so that
+Snakemake's plain rule "an input is newer" says what is to be rerun, also when Snakemake's own
+records are lost in a crash.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from kexue_pipe.core.files import atomic_write
+from kexue_pipe.graph.errors import Refused
+from kexue_pipe.graph.sources import digests
+
+PLANS = Path("results/plans")
+PACKAGES = {
+    "train": ["torch", "numpy"],
+    "evaluate": ["torch", "numpy", "polars"],
+    "collect": ["polars"],
+    "report": ["polars", "altair", "vl-convert-python", "scipy"],
+}
+
+
+def component(node: Any) -> Any:
+    """Strip a node of its metadata and of what only evaluation reads."""
+    if isinstance(node, dict):
+        kept = {k: v for k, v in node.items() if k[0] != "_" or k in ("_target_", "_partial_")}
+        return {k: component(v) for k, v in kept.items() if k != "evaluate"}
+    return node
+
+
+def targets(node: Any) -> set[str]:
+    """Collect the modules of every `_target_` in a node."""
+    if isinstance(node, dict):
+        own = {node["_target_"].rpartition(".")[0]} if "_target_" in node else set()
+        return own.union(*(targets(child) for child in node.values()))
+    return set()
+
+
+def train_plan(name: str, variant: dict[str, Any], seeds: int) -> dict[str, Any]:
+    """Give the plan of training a variant; the number of seeds is not part of what it means."""
+    nodes = variant["nodes"]
+    groups = [g for g in nodes["model"].get("_uses_", []) if g not in ("extension", "metric")]
+    read = {group: component(nodes[group]) for group in ["task", "model", "optimizer", *groups]}
+    return _plan("train", read, _user_files(nodes)) | {"variant": name, "seeds": seeds}
+
+
+def evaluate_plan(name: str, variant: dict[str, Any], train: dict[str, Any]) -> dict[str, Any]:
+    """Give the plan of evaluating a variant: what was trained, and the evaluate nodes."""
+    nodes = variant["nodes"]
+    read = {
+        "settings": component(nodes["task"].get("evaluate", {})),
+        "protocol": component(nodes["model"]["evaluate"]),
+        "extension": {name: component(node) for name, node in nodes["extension"].items()},
+        "metric": {name: component(node) for name, node in nodes["metric"].items()},
+    }
+    plan = _plan("evaluate", read, {"train": train["digest"], "seeds": train["seeds"]})
+    return plan | {
+        "variant": name,
+        "train_nodes": train["nodes"],
+        "chosen": variant["chosen"],
+        "used": [*train["nodes"], "size"],
+    }
+
+
+def collect_plan(
+    suite: str, seeds: int, trained: dict[str, str], digests_of: dict[str, str]
+) -> dict[str, Any]:
+    """Give the plan of collecting a suite: its evaluations, their trainings and their digests."""
+    read = {"suite": suite, "seeds": seeds, "variants": trained}
+    return _plan("collect", read, digests_of)
+
+
+def report_plan(suite: str, nodes: dict[str, Any], inputs: dict[str, str]) -> dict[str, Any]:
+    """Give the plan of a suite's report: charts, and what the metrics say of themselves."""
+    return _plan("report", {"chart": nodes["chart"], "metric": nodes["metric"]}, inputs) | {
+        "suite": suite
+    }
+
+
+def _plan(stage: str, nodes: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
+    parts = {
+        "nodes": nodes,
+        "inputs": inputs,
+        "sources": digests(targets(nodes) | {f"kexue_pipe.{stage}"}),
+        "versions": {name: version(name) for name in PACKAGES[stage]},
+    }
+    return {"stage": stage, "digest": digest_of(parts), **parts}
+
+
+def digest_of(parts: Any) -> str:
+    """Digest plain data, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _user_files(nodes: dict[str, Any]) -> dict[str, str]:
+    """Hash the user's own files that a task names in the keys of `_files_`."""
+    task = nodes["task"]
+    paths = [task[key] for key in task.get("_files_", []) if task.get(key)]
+    return {path: _hash_file(path) for path in paths}
+
+
+@cache
+def _hash_file(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise Refused(f"task.path={path} cannot be read: {error.strerror}") from error
+
+
+Outputs = dict[Path, Callable[[Path], str]]  # how to read the digest inside each output
+
+
+def write_plan(plan: dict[str, Any], name: str, outputs: Outputs) -> Path:
+    """Write a plan, newer than its outputs exactly if these were not made from its digest."""
+    path = PLANS / plan["stage"] / f"{name}.json"
+    stale = next(filter(None, (_stale(plan["digest"], *item) for item in outputs.items())), "")
+    text = json.dumps(plan | {"rerun": stale}, indent=1, sort_keys=True) + "\n"
+    if not path.is_file() or path.read_text() != text:
+        atomic_write(path, text)
+    if stale:
+        os.utime(path)
+    else:
+        oldest = min(output.stat().st_mtime_ns for output in outputs)
+        os.utime(path, ns=(oldest, oldest))
+    return path
+
+
+def _stale(digest: str, output: Path, read_digest: Callable[[Path], str]) -> str:
+    """Say in words why an output must be made again; empty when it is up to date."""
+    try:
+        found = read_digest(output)
+    except FileNotFoundError:
+        return f"{output} does not exist"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        # the time makes a second damage of the same kind another plan
+        return f"{output} is damaged ({error}, {output.stat().st_mtime_ns})"
+    return "" if found == digest else f"{output} was made from {found}"
+
+
+def finished_seeds(manifest: Path) -> int:
+    """Count the seeds that a manifest holds."""
+    try:
+        return len(json.loads(manifest.read_text())["seeds"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
+def train_outputs(folder: Path, seeds: int) -> Outputs:
+    """List the outputs of a training: the manifest vouches for the files in the store."""
+
+    def read_manifest(path: Path) -> str:
+        manifest = json.loads(path.read_text())
+        if len(manifest["seeds"]) < seeds:
+            raise ValueError(f"it has {len(manifest['seeds'])} seeds of {seeds}")
+        missing = [e["file"] for e in manifest["seeds"] if not Path(e["file"]).is_file()]
+        if missing:
+            raise ValueError(f"{missing[0]} is missing")
+        return manifest["digest"]
+
+    tables = {folder / f"{kind}.parquet": table_digest for kind in ("training", "timing")}
+    return {folder / "checkpoints.json": read_manifest, **tables}
+
+
+def tables(folder: str, kinds: tuple[str, ...]) -> Outputs:
+    """List the tables in a folder as outputs."""
+    return {Path(folder) / f"{kind}.parquet": table_digest for kind in kinds}
+
+
+def page(path: str) -> Outputs:
+    """Name a report as an output; its digest stands in a meta element in its first lines."""
+
+    def read_page(path: Path) -> str:
+        with open(path, encoding="utf-8") as file:
+            found = re.search(r'name="kexue_pipe.digest" content="(\w+)"', file.read(4096))
+        if found is None:
+            raise ValueError("no digest in it")
+        return found[1]
+
+    return {Path(path): read_page}
+
+
+def table_digest(path: Path) -> str:
+    """Read the digest inside a parquet table."""
+    from pyarrow import parquet
+
+    try:
+        return parquet.read_metadata(path).metadata[b"kexue_pipe.digest"].decode()
+    except (KeyError, TypeError):
+        raise ValueError("no digest in it") from None

@@ -1,0 +1,124 @@
+"""What code means, without importing it: digests of parsed source, closures and signatures.
+
+The digest of a module is that of its syntax tree without docstrings, so comments, layout and
+documentation never rerun anything. The closure of a module is everything of this package that it
+imports, at any depth. `kexue_pipe.graph` decides when something runs, never what comes out, and
+stands in no closure.
+"""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from kexue_pipe.graph.errors import Refused
+
+PACKAGE = "kexue_pipe"
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _path(module: str) -> Path | None:
+    """Give the file of a module of this package, or None if there is none."""
+    base = ROOT.joinpath(*module.split("."))
+    if base.is_dir():
+        return base / "__init__.py"
+    return base.with_suffix(".py") if base.with_suffix(".py").is_file() else None
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    path = _path(module)
+    if path is None:
+        raise Refused(f"{module} is no module of this package")
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [
+                line
+                for line in node.body
+                if not (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
+            ]
+    return tree
+
+
+@cache
+def module_digest(module: str) -> str:
+    """Digest what a module means; a template beside it with the same stem belongs to it."""
+    path = _path(module)
+    assert path is not None
+    tree = _without_docstrings(ast.parse(path.read_text(encoding="utf-8")))
+    digest = hashlib.sha256(ast.dump(tree).encode())
+    for companion in sorted(path.parent.glob(f"{path.stem}.*")):
+        if companion.suffix in {".html", ".css", ".js"}:
+            digest.update(companion.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@cache
+def _imports(module: str) -> frozenset[str]:
+    """Name the modules of this package that a module imports, wherever the import stands."""
+    found = set()
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(
+        name for name in found if name.split(".")[0] == PACKAGE and _path(name) is not None
+    )
+
+
+@cache
+def closure(module: str) -> frozenset[str]:
+    """Name every module of this package that a module stands on, itself included."""
+    todo, seen = [module], set()
+    while todo:
+        current = todo.pop()
+        if current in seen or current.startswith(f"{PACKAGE}.graph"):
+            continue
+        seen.add(current)
+        todo += _imports(current)
+    return frozenset(seen)
+
+
+def digests(modules: set[str]) -> dict[str, str]:
+    """Give the digest of each module in the closures of some modules."""
+    names = sorted(set().union(*(closure(module) for module in modules)))
+    return {name: module_digest(name) for name in names}
+
+
+def split_target(target: str) -> tuple[str, str]:
+    """Split a `_target_` into module and attribute, and refuse what is not this package's."""
+    module, _, attribute = target.rpartition(".")
+    if module.split(".")[0] != PACKAGE or _path(module) is None:
+        raise Refused(
+            f"_target_: {target} is no component of this package; "
+            f"it must name a class or function in {PACKAGE}/<group>/<name>.py"
+        )
+    return module, attribute
+
+
+@cache
+def signature(target: str) -> frozenset[str] | None:
+    """Name the arguments of a `_target_`, or None where it takes any (`**kwargs`)."""
+    module, attribute = split_target(target)
+    definition = next(
+        (n for n in _tree(module).body if getattr(n, "name", None) == attribute), None
+    )
+    if isinstance(definition, ast.ClassDef):
+        init = [n for n in definition.body if getattr(n, "name", None) == "__init__"]
+        if not init:  # a dataclass, or a class without arguments
+            fields = [n for n in definition.body if isinstance(n, ast.AnnAssign)]
+            return frozenset(n.target.id for n in fields if isinstance(n.target, ast.Name))
+        definition = init[0]
+    if not isinstance(definition, ast.FunctionDef):
+        raise Refused(f"_target_: {target} does not exist; {module} defines no {attribute}")
+    arguments = definition.args
+    if arguments.kwarg:
+        return None
+    names = [a.arg for a in arguments.posonlyargs + arguments.args + arguments.kwonlyargs]
+    return frozenset(names) - {"self"}

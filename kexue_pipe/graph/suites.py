@@ -1,0 +1,107 @@
+"""A suite is a list of Hydra sweep lines, the text that one types after `kexue-pipe -m`.
+
+The union of the lines by canonical name is the set of variants; one that stands in two lines is
+trained once. A combination that does not fit is skipped in a sweep of several and listed; a line
+that asks for one variant alone fails with the reason.
+"""
+
+import shlex
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kexue_pipe.graph.errors import Refused
+from kexue_pipe.graph.options import CONF, suggest
+from kexue_pipe.graph.request import split_name
+
+RUN_SUITES = Path("results/suites")  # suites that `kexue-pipe -m` made
+KEYS = {"sweeps", "seeds", "beside"}
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A named set of variants."""
+
+    name: str
+    sweeps: list[str]
+    seeds: int = 3
+    beside: str | None = None  # suite whose finished rows are shown beside this one's
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """The variants of a suite, and the combinations of its sweeps that do not fit."""
+
+    variants: list[str]
+    skipped: list[dict[str, str]] = field(default_factory=list)
+
+    def plain(self) -> dict[str, Any]:
+        """Give plain data for the cache."""
+        return asdict(self)
+
+
+def suite_names() -> list[str]:
+    """List the suites of `conf/suite/`."""
+    return sorted(path.stem for path in (CONF / "suite").glob("*.yaml"))
+
+
+def load_suite(name: str) -> Suite:
+    """Find a suite: in `conf/suite/`, the name of one variant, or one made by a sweep."""
+    for path in (CONF / "suite" / f"{name}.yaml", RUN_SUITES / f"{name}.yaml"):
+        if "/" not in name and path.is_file():
+            return _read(name, path)
+    if name.startswith("task="):
+        return Suite(name, [shlex.join(split_name(name))], beside="default")
+    raise Refused(f"suite={name}: there is no such suite; {suggest(name, suite_names())}")
+
+
+def _read(name: str, path: Path) -> Suite:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise Refused(f"{path} is no yaml file: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict) or not content.get("sweeps") or set(content) - KEYS:
+        raise Refused(
+            f"{path} must hold `sweeps`, a list of sweep lines, and may hold seeds, beside"
+        )
+    return Suite(name, **content)
+
+
+def expand(sweeps: list[str]) -> Expansion:
+    """Expand sweep lines with Hydra's parser and sweeper into canonical names."""
+    from kexue_pipe.graph.names import variant
+
+    names: dict[str, None] = {}
+    skipped: dict[str, str] = {}
+    for line in sweeps:
+        points = split_sweep(shlex.split(line))
+        for point in points:
+            try:
+                names[variant(point).name] = None
+            except Refused as reason:
+                if len(points) == 1:
+                    raise
+                skipped[" ".join(point)] = str(reason)
+    return Expansion(list(names), [{"name": k, "reason": v} for k, v in skipped.items()])
+
+
+def split_sweep(overrides: list[str]) -> list[list[str]]:
+    """Take one sweep apart into override lists: choices, ranges and globs of Hydra's grammar."""
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    from kexue_pipe.graph.compose import start_hydra
+
+    start_hydra()
+    loader = GlobalHydra.instance().config_loader()
+    try:
+        parsed = OverridesParser.create(config_loader=loader).parse_overrides(overrides)
+        (points,) = BasicSweeper.split_arguments(parsed, max_batch_size=None)
+    except HydraException as error:
+        reason = " ".join(str(error).split())
+        raise Refused(f"{' '.join(overrides)} is no Hydra sweep ({reason})") from error
+    return [list(point) for point in points]

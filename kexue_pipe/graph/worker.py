@@ -1,0 +1,86 @@
+"""What every worker does besides its work: it checks its plan, says where it stands, and watches.
+
+Between Snakemake and a worker stands a shell, so a worker watches the pid of Snakemake, handed over
+in its environment, and stops when that process is gone: nothing keeps computing for nobody.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kexue_pipe.graph.errors import Refused
+from kexue_pipe.graph.sources import module_digest
+
+PID = "KEXUE_PIPE_SNAKEMAKE_PID"
+
+
+def say(text: str) -> None:
+    """Print a line of progress, for the terminal and the log alike."""
+    print(text, flush=True)
+
+
+def load_plan(path: Path) -> dict[str, Any]:
+    """Read a plan; refuse it if the source was edited since: results would bear a wrong digest."""
+    plan = json.loads(path.read_text())
+    for module, digest in plan["sources"].items():
+        if module_digest(module) != digest:
+            raise Refused(f"{module} was edited after this run was planned; start snakemake again")
+    return plan
+
+
+class Progress:
+    """Says where a loop stands, at most every few seconds."""
+
+    def __init__(self, what: str, total: int, seconds: float = 5.0) -> None:
+        self.what, self.total, self.seconds = what, total, seconds
+        self.start = self.last = time.monotonic()
+        self.first: int | None = None
+
+    def step(self, done: int, detail: str) -> None:
+        """Report that `done` of the steps are done."""
+        if self.first is None:
+            self.first = done - 1
+        now = time.monotonic()
+        if now - self.last >= self.seconds:
+            left = (now - self.start) / (done - self.first) * (self.total - done)
+            say(f"{self.what}: step {done}/{self.total}, {detail}, {left:.0f} s left")
+            self.last = now
+
+
+def watch_snakemake() -> None:
+    """End this process when the Snakemake process that started it is gone."""
+    pid = os.environ.get(PID)
+    if pid:
+        threading.Thread(target=_watch, args=(int(pid),), daemon=True).start()
+
+
+def _watch(pid: int) -> None:
+    while _alive(pid):
+        time.sleep(0.5)
+    os._exit(75)  # a half-written temporary file is never renamed, so leaving at once is safe
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run the main function of a stage; what a person can mend is one sentence, not a traceback."""
+    watch_snakemake()
+    try:
+        main()
+    except (Refused, ValueError, OSError) as error:
+        if os.environ.get("KEXUE_PIPE_TRACEBACK"):
+            raise
+        sys.exit(f"error: {error} (KEXUE_PIPE_TRACEBACK=1 shows where)")

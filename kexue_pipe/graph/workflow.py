@@ -1,0 +1,178 @@
+"""What Snakemake asks: the plan of a job, the files of a suite, the lock of a run.
+
+The functions that take `wildcards` are Snakemake input functions. Each answer is computed once per
+process; compositions are kept in a cache beside the results.
+"""
+
+import atexit
+import fcntl
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+from kexue_pipe.graph import plans
+from kexue_pipe.graph.cache import Cache
+from kexue_pipe.graph.errors import Refused
+from kexue_pipe.graph.suites import load_suite
+
+EVALUATED = ("variants", "runs", "extrapolation", "attention", "codes", "reconstruction", "timing")
+TRAINED = ("training", "timing")
+COLLECTED = ("variants", "runs", "training", *EVALUATED[2:])
+
+_run: dict[str, Any] = {"seeds": 3}  # what the command line asks of every variant
+_locks: list[IO[str]] = []  # an open lock is held until the process ends, however it ends
+
+
+def configure(suite: str, seeds: int | None) -> None:
+    """Set the number of seeds of this run: what is asked for, else what the suite says."""
+    _run["seeds"] = load_suite(suite).seeds if seeds is None else seeds
+
+
+def lock() -> None:
+    """Take the lock of `results/`; the kernel drops it when this process ends in any way."""
+    file = open("results/.lock", "a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Refused(
+            "another run is writing to results/; wait for it to end, or stop it, and start again"
+        ) from None
+    _locks.append(file)
+
+
+@cache
+def _cache() -> Cache:
+    cache = Cache()
+    atexit.register(cache.save)
+    return cache
+
+
+@cache
+def variant(name: str) -> dict[str, Any]:
+    """Give the options and nodes of a variant, and its name in each stage."""
+
+    def compute() -> dict[str, Any]:
+        from kexue_pipe.graph.names import stage_name, variant_of_name
+
+        found = variant_of_name(name)
+        names = {stage: stage_name(name, stage) for stage in ("train", "evaluate")}
+        return {"chosen": found.chosen, "nodes": found.nodes, "names": names}
+
+    return _cache().get(f"variant {name}", compute)
+
+
+@cache
+def expansion(suite: str) -> dict[str, Any]:
+    """Give the variants of a suite and the combinations that it skips."""
+    sweeps = load_suite(suite).sweeps
+
+    def compute() -> dict[str, Any]:
+        from kexue_pipe.graph.suites import expand
+
+        return expand(sweeps).plain()
+
+    return _cache().get(f"sweeps {json.dumps(sweeps)}", compute)
+
+
+@cache
+def report_nodes() -> dict[str, Any]:
+    """Give the charts, and the metrics with their metadata, that a report draws."""
+
+    def compute() -> dict[str, Any]:
+        from kexue_pipe.graph.compose import base
+
+        nodes = base({}).nodes
+        return {"chart": nodes["chart"], "metric": nodes["metric"]}
+
+    return _cache().get("report nodes", compute)
+
+
+@cache
+def train_plan_of(name: str) -> tuple[dict[str, Any], Path]:
+    """Plan the training of a variant."""
+    if variant(name)["names"]["train"] != name:
+        raise Refused(
+            f"{name} trains nothing of its own; ask for {variant(name)['names']['train']}"
+        )
+    folder = Path(f"results/train/{name}")
+    seeds = max(_run["seeds"], plans.finished_seeds(folder / "checkpoints.json"))
+    plan = plans.train_plan(name, variant(name), seeds)
+    return plan, plans.write_plan(plan, name, plans.train_outputs(folder, seeds))
+
+
+@cache
+def evaluate_plan_of(name: str) -> tuple[dict[str, Any], Path]:
+    """Plan the evaluation of a variant."""
+    train, _ = train_plan_of(variant(name)["names"]["train"])
+    plan = plans.evaluate_plan(name, variant(name), train)
+    return plan, plans.write_plan(plan, name, plans.tables(f"results/evaluate/{name}", EVALUATED))
+
+
+@cache
+def collect_plan_of(suite: str) -> tuple[dict[str, Any], Path]:
+    """Plan the collection of a suite."""
+    names = evaluated_names(suite)
+    trained = {name: variant(name)["names"]["train"] for name in names}
+    made_from = {name: evaluate_plan_of(name)[0]["digest"] for name in names}
+    plan = plans.collect_plan(suite, _run["seeds"], trained, made_from)
+    return plan, plans.write_plan(plan, suite, plans.tables(f"results/tables/{suite}", COLLECTED))
+
+
+@cache
+def report_plan_of(suite: str) -> tuple[dict[str, Any], Path]:
+    """Plan the report of a suite."""
+    inputs = {"collect": collect_plan_of(suite)[0]["digest"]}
+    plan = plans.report_plan(suite, report_nodes(), inputs) | {
+        "variants": evaluated_names(suite),
+        "skipped": expansion(suite)["skipped"],
+        "beside": load_suite(suite).beside,
+        "seeds": _run["seeds"],
+    }
+    return plan, plans.write_plan(plan, suite, plans.page(f"results/report/{suite}.html"))
+
+
+def evaluated_names(suite: str) -> list[str]:
+    """List the evaluations of a suite: variants that differ in charts alone are one."""
+    names = [variant(name)["names"]["evaluate"] for name in expansion(suite)["variants"]]
+    return sorted(set(names))
+
+
+def _input_function(answer: Callable[[str], Any], wildcard: str) -> Callable[[Any], Any]:
+    """Make a Snakemake input function; a refusal ends Snakemake with its one sentence."""
+
+    def function(wildcards: Any) -> Any:
+        try:
+            return answer(wildcards[wildcard])
+        except Refused as error:
+            raise SystemExit(f"error: {error}") from None
+
+    return function
+
+
+def _collected_from(suite: str) -> list[str]:
+    paths = []
+    for name in evaluated_names(suite):
+        paths += [f"results/evaluate/{name}/{kind}.parquet" for kind in EVALUATED]
+        train = variant(name)["names"]["train"]
+        paths += [f"results/train/{train}/{kind}.parquet" for kind in TRAINED]
+    return list(dict.fromkeys(paths))
+
+
+def _beside(suite: str) -> list[str]:
+    """List the finished tables of the baseline suite; they are read, never made, for a report."""
+    beside = load_suite(suite).beside
+    found = [Path(f"results/tables/{beside}/{kind}.parquet") for kind in COLLECTED]
+    return [str(path) for path in found] if all(path.is_file() for path in found) else []
+
+
+train_plan = _input_function(lambda name: str(train_plan_of(name)[1]), "variant")
+evaluate_plan = _input_function(lambda name: str(evaluate_plan_of(name)[1]), "variant")
+collect_plan = _input_function(lambda suite: str(collect_plan_of(suite)[1]), "suite")
+report_plan = _input_function(lambda suite: str(report_plan_of(suite)[1]), "suite")
+checkpoints = _input_function(
+    lambda name: f"results/train/{variant(name)['names']['train']}/checkpoints.json", "variant"
+)
+collected_from = _input_function(_collected_from, "suite")
+beside = _input_function(_beside, "suite")

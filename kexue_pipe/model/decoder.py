@@ -1,0 +1,150 @@
+"""A pre-norm Transformer decoder, the same for every positional encoding and attention.
+
+    x_0 = embed(E[token]),   x' = x + attention(norm(x)),   x'' = x' + W_down gelu(W_up norm(x'))
+    logits = W_head norm(x_L)
+
+    E, W_head    token embedding and untied head, (V, C), N(0, 0.02^2) at the start
+    W_up, W_down feed-forward maps, (f C, C) and (C, f C), f = 4; no biases anywhere
+    norm         x / rms(x) times a learned gain, (C,)
+
+Source: Radford et al., "Language Models are Unsupervised Multitask Learners" (2019) for the
+pre-norm blocks; Zhang, Sennrich, "Root Mean Square Layer Normalization" (arXiv 1910.07467).
+"""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import cross_entropy, gelu
+from torch.utils.flop_counter import FlopCounterMode
+
+from kexue_pipe.core.contracts import IGNORED, Attention, Batch, Loss, Model, Position
+from kexue_pipe.core.share import share
+
+_EPS = 1e-6  # of the norms
+
+
+class Head(nn.Linear):
+    """The map to logits, drawn like the embedding: the first predictions are near uniform."""
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw the weight from N(0, 0.02^2)."""
+        self.weight.copy_(torch.randn(self.weight.shape, generator=generator) * 0.02)
+
+
+class Block(nn.Module):
+    """One layer: attention, then feed-forward, each on a normalised copy of the stream."""
+
+    def __init__(self, attention: Attention, width: int, hidden: int):
+        super().__init__()
+        self.attention_norm = nn.RMSNorm(width, eps=_EPS)
+        self.attention = attention
+        self.feedforward_norm = nn.RMSNorm(width, eps=_EPS)
+        self.up = nn.Linear(width, hidden, bias=False)
+        self.down = nn.Linear(hidden, width, bias=False)
+
+    def forward(self, x: Tensor, pos: Tensor, position: Position) -> Tensor:
+        """Add what the layer finds to the stream, (B, T, C) -> (B, T, C)."""
+        mixed = self.attention(self.attention_norm(x), pos, position)
+        assert mixed.shape == x.shape, f"attention gave {mixed.shape} for {x.shape}"
+        x = x + mixed
+        return x + self.down(gelu(self.up(self.feedforward_norm(x))))
+
+
+class Decoder(Model):
+    """A causal language model on the tokens of a task."""
+
+    def __init__(
+        self,
+        *,
+        task: Any,
+        position: Callable[[], Position],
+        attention: Callable[[], Attention],
+        width: int,
+        num_layers: int,
+        feedforward_factor: int,
+    ):
+        super().__init__()
+        self.train_length = task.train_length
+        self.embedding = nn.Embedding(task.vocabulary_size, width)
+        self.position = position()
+        hidden = feedforward_factor * width
+        self.blocks = nn.ModuleList(Block(attention(), width, hidden) for _ in range(num_layers))
+        self.norm = nn.RMSNorm(width, eps=_EPS)
+        self.head = Head(width, task.vocabulary_size, bias=False)
+
+    @property
+    def layers(self) -> list[Block]:
+        """The blocks, from the input up."""
+        return cast(list[Block], list(self.blocks))
+
+    @property
+    def attentions(self) -> list[Attention]:
+        """The attention of each layer."""
+        return [block.attention for block in self.layers]
+
+    def forward(self, tokens: Tensor, pos: Tensor | None = None, last: int | None = None) -> Tensor:
+        """Give logits (B, T, V), or those of the last tokens only (B, last, V)."""
+        x, pos = self._embed(tokens, pos)
+        for block in self.layers:
+            x = block(x, pos, self.position)
+        return self.head(self.norm(x if last is None else x[:, -last:]))
+
+    def attention_inputs(self, tokens: Tensor, pos: Tensor | None = None) -> list[Tensor]:
+        """Give what each layer's attention reads, L x (B, T, C)."""
+        x, pos = self._embed(tokens, pos)
+        inputs = []
+        for block in self.layers:
+            inputs.append(block.attention_norm(x))
+            x = block(x, pos, self.position)
+        return inputs
+
+    def replace(
+        self,
+        *,
+        position: Position | None = None,
+        attentions: list[Attention] | None = None,
+        **attention_parts: Any,
+    ) -> "Decoder":
+        """Give a copy that shares all parameters, with another position, attentions or parts."""
+        attentions = self.attentions if attentions is None else attentions
+        if attention_parts:
+            attentions = [attention.replace(**attention_parts) for attention in attentions]
+        pairs = zip(self.layers, attentions, strict=True)
+        blocks = nn.ModuleList(share(block, attention=attention) for block, attention in pairs)
+        return share(self, position=position or self.position, blocks=blocks)
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Loss:
+        """Give the mean cross-entropy of the scored tokens, in nats, and their accuracy."""
+        logits, labels = self(batch.inputs).flatten(0, 1), batch.targets.flatten()
+        loss = cross_entropy(logits, labels, ignore_index=IGNORED)
+        with torch.no_grad():
+            scored = labels != IGNORED
+            correct = (logits.argmax(-1) == labels) & scored
+            accuracy = float(correct.sum() / scored.sum())
+        return Loss(loss, accuracy)
+
+    @torch.no_grad()
+    def costs(self) -> dict[str, int]:
+        """Count parameters, matrix products per token at length N, and what decoding keeps."""
+        device = self.embedding.weight.device
+        tokens = torch.zeros(1, self.train_length, dtype=torch.int64, device=device)
+        # the unfused form is counted by its matrix products, masked pairs included
+        with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+            self(tokens)
+        return {
+            "parameters": sum(parameter.numel() for parameter in self.parameters()),
+            "flops_per_token": counter.get_total_flops() // self.train_length,
+            "cache_elements_per_token": sum(a.cache_elements_per_token() for a in self.attentions),
+            "state_elements": sum(a.state_elements() for a in self.attentions),
+        }
+
+    def _embed(self, tokens: Tensor, pos: Tensor | None) -> tuple[Tensor, Tensor]:
+        if pos is None:
+            pos = torch.arange(tokens.shape[1], dtype=torch.float32, device=tokens.device)
+        x = self.embedding(tokens)  # (B, T, C)
+        embedded = self.position.embed(x, pos)
+        assert embedded.shape == x.shape, f"position gave {embedded.shape} for {x.shape}"
+        return embedded, pos

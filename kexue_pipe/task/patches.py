@@ -1,0 +1,136 @@
+"""Reconstruct patches of natural photographs.
+
+    x = 2 u / 255 - 1,  u in 0 ... 255 grey
+
+x (B, 1, s, s) in [-1, 1] are patches of s x s pixels, s = sqrt(N) p, for N tokens a patch that each
+stand for p x p pixels. Eight photographs are cut into super-blocks of 64 x 64 pixels; a super-block
+(image, row r, column c) is test if crc32("image/r/c") % 10 = 0, validation if 1, else train, so no
+pixel is in two splits. Training patches lie at random offsets inside a train super-block and are
+mirrored at random; test patches are the fixed grid of s x s tiles. The ninth photograph, `camera`,
+is seen in no split: it is the out-of-domain picture, and reconstructed whole.
+
+Source: the photographs of scikit-image 0.26.0 (public domain, CC0, or without known restrictions),
+in grey; astronaut is by NASA.
+Departure: the posts train on faces of 128 x 128 pixels (CelebA-HQ).
+"""
+
+from functools import cached_property
+from hashlib import sha256
+from importlib.metadata import version
+from importlib.util import find_spec
+from math import isqrt
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from kexue_pipe.core.contracts import Batch, sample_rng
+
+PACKAGE, VERSION = "scikit-image", "0.26.0"
+DIGESTS = {  # first 12 hex digits of the SHA-256 of the grey pixels
+    "astronaut": "f98a00b3351f",
+    "camera": "5cb24482a534",
+    "chelsea": "cd822d0a5b86",
+    "coffee": "3e8857c7e771",
+    "coins": "e080cc03805f",
+    "brick": "664a145c5253",
+    "grass": "b18dae4c68bf",
+    "gravel": "3d51ad45f789",
+    "ihc": "fd48ca0459de",
+}
+BLOCK = 64  # side of a super-block, pixels
+SPLITS = ["test", "validation"] + ["train"] * 8  # by crc32 % 10
+
+
+class Patches:
+    """Patches of photographs in [-1, 1], and one whole photograph from outside."""
+
+    name = "patches"
+    chance = None
+    solved_at = None
+    out_of_domain = "camera"
+
+    def __init__(self, *, train_length: int, token_size: int) -> None:
+        self.train_length = train_length
+        self.token_size = token_size
+        self.patch_size = isqrt(train_length) * token_size
+        if isqrt(train_length) ** 2 != train_length or BLOCK % self.patch_size:
+            raise ValueError(
+                f"train_length={train_length} tokens of token_size={token_size} pixels must form a "
+                f"square whose side divides {BLOCK}"
+            )
+
+    @property
+    def data_hash(self) -> str:
+        """Give the SHA-256 of the grey pixels of all photographs."""
+        return sha256(b"".join(p.tobytes() for p in self._photographs.values())).hexdigest()
+
+    def batch(self, split: str, seed: int, index: int, size: int) -> Batch:
+        """Give patches index * size ... (index + 1) * size - 1 of a split."""
+        tiles, s = self._tiles[split], self.patch_size
+        patches = np.empty((size, 1, s, s), np.uint8)
+        for i in range(size):
+            u = sample_rng(self.name, split, seed, index * size + i).random(4)
+            name, y, x = tiles[int(u[0] * len(tiles))]
+            photograph = self._photographs[name]
+            height, width = photograph.shape
+            top, left = y - y % BLOCK, x - x % BLOCK
+            y = top + int(u[1] * (min(BLOCK, height - top) - s + 1))
+            x = left + int(u[2] * (min(BLOCK, width - left) - s + 1))
+            patches[i, 0] = photograph[y : y + s, x : x + s][:, :: -1 if u[3] < 0.5 else 1]
+        images = _scaled(patches)
+        return Batch(images, images)
+
+    def images(self, split: str) -> dict[str, Tensor]:
+        """Give the fixed tiles (n, 1, s, s) of a split, by name of the photograph."""
+        s = self.patch_size
+        tiles: dict[str, list[np.ndarray]] = {}
+        for name, y, x in self._tiles[split]:
+            tiles.setdefault(name, []).append(self._photographs[name][y : y + s, x : x + s])
+        return {name: _scaled(np.stack(group)[:, None]) for name, group in tiles.items()}
+
+    def whole_image(self, name: str) -> Tensor:
+        """Give a whole photograph (1, 1, height, width)."""
+        return _scaled(self._photographs[name][None, None])
+
+    @cached_property
+    def _photographs(self) -> dict[str, np.ndarray]:
+        spec = find_spec("skimage")
+        if spec is None or spec.origin is None:
+            raise ModuleNotFoundError(
+                f"task=patches reads the photographs of {PACKAGE}, which is not installed; "
+                f"run `pip install {PACKAGE}=={VERSION}`"
+            )
+        photographs = {}
+        for name, digest in DIGESTS.items():
+            with Image.open(Path(spec.origin).parent / "data" / f"{name}.png") as picture:
+                photographs[name] = np.asarray(picture.convert("L"))
+            found = sha256(photographs[name].tobytes()).hexdigest()[:12]
+            if found != digest:
+                raise ValueError(
+                    f"{name}.png of {PACKAGE} {version(PACKAGE)} has the SHA-256 {found}..., not "
+                    f"{digest}...; run `pip install --force-reinstall {PACKAGE}=={VERSION}`"
+                )
+        return photographs
+
+    @cached_property
+    def _tiles(self) -> dict[str, list[tuple[str, int, int]]]:
+        """List name, top and left of the tiles of each split."""
+        s = self.patch_size
+        tiles: dict[str, list[tuple[str, int, int]]] = {split: [] for split in SPLITS}
+        for name, photograph in self._photographs.items():
+            if name == self.out_of_domain:
+                continue
+            height, width = photograph.shape
+            for y in range(0, height - s + 1, s):
+                for x in range(0, width - s + 1, s):
+                    block = f"{name}/{y // BLOCK}/{x // BLOCK}"
+                    tiles[SPLITS[crc32(block.encode()) % len(SPLITS)]].append((name, y, x))
+        return tiles
+
+
+def _scaled(grey: np.ndarray) -> Tensor:
+    return 2 * torch.from_numpy(grey.astype(np.float32)) / 255 - 1

@@ -1,0 +1,67 @@
+"""Continue random symbols that repeat: the answer stands one period earlier.
+
+    s[t] = s[t - p]  for t >= p,  s[0 ... p - 1] uniform and independent;  label at t = s[t + 1]
+
+s are symbols 0 ... A - 1 (A = `num_symbols`), p the period of the document in tokens. Only the
+labels after the first period are scored: there the answer is determined, and a uniform guess is
+right with probability 1 / A.
+
+Streams, N the training length: `repeat`, as in training, has p uniform on N / 4 ... N / 2, so the
+answer always stands within N. `far` has p uniform on 1.5 N ... 3 N without the multiples of N: the
+answer stands farther back than anything in training. The period is drawn first and the symbols
+fill the document backwards from its end, so one sample ends alike at every length.
+
+Source: `repeat_random`, after the repeated test texts of the posts *Transformer升级之路* 9-12 and
+15 (2023), and "Repeat After Me: Transformers are Better than State Space Models at Copying"
+(2402.01032). Departures: random symbols instead of text; periods below N / 4 are left out, since a
+small model trained with them finds no mechanism within its steps.
+"""
+
+import numpy as np
+import torch
+
+from kexue_pipe.core.contracts import IGNORED, Batch, sample_rng
+
+
+class Repeat:
+    """Documents of a random period, with periods inside or beyond the training length."""
+
+    name = "repeat"
+    solved_at = 0.95
+    data_hash = ""
+
+    def __init__(self, *, train_length: int, num_symbols: int) -> None:
+        self.train_length = train_length
+        self.vocabulary_size = num_symbols
+        self.chance = 1 / num_symbols
+
+    def sample(
+        self, rng: np.random.Generator, length: int, split: str, stream: str
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draw the tokens and labels (length,) of one document of a stream."""
+        n = self.train_length
+        if stream == "far":
+            periods = [p for p in range(n * 3 // 2, n * 3 + 1) if p % n]
+        else:
+            periods = list(range(n // 4, n // 2 + 1))
+        period = int(rng.choice(periods))
+        passage = rng.integers(self.vocabulary_size, size=period)
+        document = passage[np.arange(-length - 1, 0) % period]
+        labels = document[1:].copy()
+        labels[: period - 1] = IGNORED
+        return document[:-1], labels
+
+    def batch(self, split: str, seed: int, index: int, size: int) -> Batch:
+        """Give samples index * size ... (index + 1) * size - 1 of a split at length N."""
+        rngs = [sample_rng(self.name, split, seed, index * size + i) for i in range(size)]
+        return _stack([self.sample(rng, self.train_length, split, "repeat") for rng in rngs])
+
+    def documents(self, stream: str, start: int, count: int, length: int) -> Batch:
+        """Give test documents start ... start + count - 1 of a stream, the same for all seeds."""
+        rngs = [sample_rng(self.name, f"test/{stream}", 0, start + i) for i in range(count)]
+        return _stack([self.sample(rng, length, "test", stream) for rng in rngs])
+
+
+def _stack(samples: list[tuple[np.ndarray, np.ndarray]]) -> Batch:
+    tokens, labels = zip(*samples, strict=True)
+    return Batch(torch.from_numpy(np.stack(tokens)), torch.from_numpy(np.stack(labels)))

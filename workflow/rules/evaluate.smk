@@ -1,0 +1,16 @@
+rule evaluate:
+    input:
+        plan=graph.evaluate_plan,
+        manifest=graph.checkpoints,
+    output:
+        expand("results/evaluate/{{variant}}/{table}.parquet", table=graph.EVALUATED),
+    log:
+        "results/logs/evaluate/{variant}.log",
+    benchmark:
+        "results/benchmarks/evaluate/{variant}.tsv"
+    threads: 1
+    conda:
+        "../envs/kexue_pipe.yaml"
+    shell:
+        "python -m kexue_pipe.evaluate {input.plan:q} {input.manifest:q}"
+        " results/evaluate/{wildcards.variant:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,40 @@
+rule collect:
+    input:
+        plan=graph.collect_plan,
+        tables=graph.collected_from,
+    output:
+        expand("results/tables/{{suite}}/{table}.parquet", table=graph.COLLECTED),
+    log:
+        "results/logs/collect/{suite}.log",
+    benchmark:
+        "results/benchmarks/collect/{suite}.tsv"
+    threads: 1
+    conda:
+        "../envs/kexue_pipe.yaml"
+    shell:
+        "python -m kexue_pipe.collect {input.plan:q} results/tables/{wildcards.suite:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule report:
+    input:
+        plan=graph.report_plan,
+        tables=expand("results/tables/{{suite}}/{table}.parquet", table=graph.COLLECTED),
+        beside=ancient(graph.beside),
+    output:
+        report(
+            "results/report/{suite}.html",
+            caption="../report/report.rst",
+            category="Report",
+            labels={"suite": "{suite}"},
+        ),
+    log:
+        "results/logs/report/{suite}.log",
+    benchmark:
+        "results/benchmarks/report/{suite}.tsv"
+    threads: 1
+    conda:
+        "../envs/kexue_pipe.yaml"
+    shell:
+        "python -m kexue_pipe.report --plan {input.plan:q}"
+        " --tables results/tables/{wildcards.suite:q} --output {output:q} 2>&1 | tee {log:q}"
