@@ -137,7 +137,7 @@ def _add(
     named = frame.with_columns(
         pl.lit(variant).alias("variant"), pl.lit(seed, pl.Int64).alias("seed")
     )
-    tables[kind].append(named.select(TABLES[kind].columns).cast(TABLES[kind].schema))
+    tables[kind].append(named.select(*TABLES[kind].columns).cast(TABLES[kind].schema))
 
 
 def _timing(seconds: float, sweep: pl.DataFrame | None) -> pl.DataFrame:

@@ -3,8 +3,8 @@
     used = share of codes with a token,   perplexity / K = exp(H) / K,   H = -sum_k q_k log q_k
 
 K codes, q their frequencies over the n tokens of the split; H with the Miller-Madow correction.
-Uniform use of all codes would touch the share 1 - exp(-n / K). Source: kexue.fm posts 9826 and
-10519 on code book collapse.
+Uniform use of all codes would touch the share 1 - exp(-n / K). Source: "Finite Scalar
+Quantization: VQ-VAE Made Simple", arXiv 2309.15505, on collapse of the code book.
 """
 
 from typing import Any
@@ -31,7 +31,14 @@ def data(tables: dict[str, pl.DataFrame], *, min_tokens: float) -> pl.DataFrame:
     by = ["split", "variant", *statistics.IDENTITY, "num_codes", "attainable", "truncated"]
     long = codes.unpivot(list(MEASURES), index=[*by, "seed"], variable_name="measure")
     frame = statistics.over_seeds(long, [*by, "measure"])
-    return frame.sort("split", "num_codes", "order", maintain_order=True).drop("variant")
+    return frame.sort(
+        "split",
+        "num_codes",
+        "order",
+        "measure",
+        "seed",
+        descending=[False, False, False, True, False],
+    ).drop("variant")
 
 
 def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
@@ -39,19 +46,22 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     marked = pl.when("truncated").then(pl.col("label") + " *").otherwise("label")
     frame = frame.with_columns(name=marked + pl.format(" (K = {})", "num_codes"))
 
-    def panel(part: pl.DataFrame) -> alt.LayerChart:
+    def panel(part: pl.DataFrame) -> theme.Panel:
         names = part["name"].unique(maintain_order=True).to_list()
         y = alt.Y("name:N", sort=names, title=None)
-        base = alt.Chart(part).encode(y=y.axis(labelLimit=230, grid=True, ticks=False, domain=False))
-        x = alt.X("mean:Q", title="share of the code book", scale=alt.Scale(domain=[0, 1], clamp=True))
+        base = alt.Chart(part).encode(y=y.axis(grid=True, ticks=False, domain=False))
+        share = "share of the code book"
+        x = alt.X("mean:Q", title=share, scale=alt.Scale(domain=[0, 1], clamp=True))
         colour = alt.Color("measure:N", title="measure")
         colour = colour.scale(domain=list(MEASURES), range=list(theme.PALETTE[:2]))
         shape = alt.Shape("measure:N", title="measure").scale(domain=list(MEASURES))
         whole = base.transform_filter("datum.seed === null")
         tooltip = ["label:N", "measure:N", "mean:Q", "low:Q", "high:Q", "k:Q", "attainable:Q"]
-        possible = whole.mark_tick(thickness=2, size=12).encode(x=alt.X("attainable:Q"))
+        possible = whole.mark_tick(thickness=2, size=12).encode(
+            x=alt.X("attainable:Q", title=share)
+        )
         span = whole.transform_filter("datum.low !== null").mark_rule(strokeWidth=2)
-        span = span.encode(x=alt.X("low:Q", title=x.to_dict()["title"]), x2="high:Q", color=colour)
+        span = span.encode(x=alt.X("low:Q", title=share), x2="high:Q", color=colour)
         point = whole.mark_point(filled=True, size=60)
         point = point.encode(x=x, color=colour, shape=shape, tooltip=tooltip)
         single = base.transform_filter("datum.seed !== null").mark_point(size=14)

@@ -37,11 +37,13 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     encodings, pick = theme.series(frame), theme.picker(frame)
     x = theme.log_axis("row_length", frame, "row length L (visible keys)")
 
-    def panel(part: pl.DataFrame) -> alt.LayerChart:
+    def panel(part: pl.DataFrame) -> theme.Panel:
         metric, task, unit, sparser = part.select("metric", "task", "unit", "sparser").row(0)
         title = metric if unit == "1" else f"{metric} ({unit})"
         extra = theme.train_rule(part, x)
-        chart = theme.layers(part, x, title, pick=pick, encodings=encodings, extra=extra, small=True)
+        chart = theme.layers(
+            part, x, title, pick=pick, encodings=encodings, extra=extra, small=True
+        )
         note = f"sparser is {sparser}" if sparser else ""
         return chart.properties(title=alt.Title(f"{metric}, {task}", subtitle=note))
 

@@ -23,7 +23,9 @@ def data(tables: dict[str, pl.DataFrame], *, extensions: list[str], top: int) ->
     if extensions:
         values = values.filter(pl.col("extension").is_in(extensions))
     runs = tables["runs"].select("variant", "seed", "solved", "status")
-    each = statistics.effective_lengths(values).join(runs, on=["variant", "seed"], how="left")
+    each = statistics.effective_lengths(values).join(
+        runs, on=["variant", "seed"], how="left", maintain_order="left"
+    )
     plain = pl.col("extension") == "none"
     name = pl.when(plain).then("label").otherwise(pl.col("label") + " + " + pl.col("extension"))
     identity = [name for name in statistics.IDENTITY if name not in PANEL]
@@ -57,10 +59,10 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     x = theme.log_axis("median", lengths, title)
     lowest = frame["train_length"].min()
 
-    def panel(part: pl.DataFrame) -> alt.LayerChart:
+    def panel(part: pl.DataFrame) -> theme.Panel:
         task, stream, _ = part.select(PANEL).row(0)
         y = alt.Y("name:N", sort=part["name"].to_list(), title=None)
-        y = y.axis(labelLimit=230, grid=True, ticks=False, domain=False)
+        y = y.axis(grid=True, ticks=False, domain=False)
         base = alt.Chart(part).encode(y=y)
         ranked = base.transform_filter("datum.ranked")
         tooltip = ["name:N", "median:Q", "low:Q", "high:Q", "k:Q", "tested:Q"]
@@ -75,6 +77,6 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
         text = base.transform_filter("!datum.ranked").mark_text(align="left", dx=4)
         text = text.encode(x=alt.datum(lowest), text="status:N")
         chart = alt.layer(span, ticks, point, text, *theme.train_rule(part, x))
-        return chart.properties(width=300, height=alt.Step(16), title=f"{task}, {stream} documents")
+        return chart.properties(width=300, height=alt.Step(16), title=theme.documents(task, stream))
 
     return theme.panels(frame, PANEL, panel, columns=1)

@@ -3,13 +3,13 @@
     H = -sum_j p_j log p_j <= log L
 
 L keys that the query may see (the row length), p the row of one head; a line is the mean over the
-heads of one layer. Source: kexue.fm posts 8823 and 9948 (entropy invariance and log n scaling).
+heads of one layer. Source: kexue.fm post 8823 (entropy invariance and the log n scale).
 """
 
+from math import log
 from typing import Any
 
 import altair as alt
-import numpy as np
 import polars as pl
 
 from kexue_pipe.core import statistics, theme
@@ -33,17 +33,26 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     """Draw one panel for each task and layer; dashed: log L, the entropy of uniform attention."""
     encodings, pick = theme.series(frame), theme.picker(frame)
     x = theme.log_axis("row_length", frame, "row length L (visible keys)")
-    ends = np.geomspace(*frame.select(pl.col("row_length").min(), b=pl.col("row_length").max()).row(0), 2)
-    bound = pl.DataFrame({"row_length": ends, "mean": np.log(ends)})
+    ends = theme.extent(frame, "row_length")
+    bound = pl.DataFrame({"row_length": ends, "mean": [log(end) for end in ends]})
 
-    def panel(part: pl.DataFrame) -> alt.LayerChart:
+    def panel(part: pl.DataFrame) -> theme.Panel:
         title = f"entropy ({part['unit'][0]})"
         base = alt.Chart(bound).encode(x=x, y=alt.Y("mean:Q", title=title))
         line = base.mark_line(strokeDash=[6, 3], color="gray")
-        text = base.transform_filter(alt.datum.mean == bound["mean"].max())
+        text = alt.Chart(bound.tail(1)).encode(x=x, y=alt.Y("mean:Q", title=title))
         text = text.mark_text(align="right", dx=-6, dy=-4, text="uniform: log L")
         extra = [line, text, *theme.train_rule(part, x)]
-        chart = theme.layers(part, x, title, pick=pick, encodings=encodings, extra=extra, zero=True)
+        chart = theme.layers(
+            part,
+            x,
+            title,
+            pick=pick,
+            encodings=encodings,
+            extra=extra,
+            floor=0.0,
+            ceiling=theme.extent(bound, "mean")[1],
+        )
         return chart.properties(title=f"{part['task'][0]}, layer {part['layer'][0]}")
 
     return theme.panels(frame, ["task", "layer"], panel, pick)

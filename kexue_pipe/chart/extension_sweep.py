@@ -47,7 +47,7 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     pick = theme.picker(frame, "extension")
     x = theme.log_axis("length", frame, "context length T (tokens)")
 
-    def panel(part: pl.DataFrame) -> alt.LayerChart:
+    def panel(part: pl.DataFrame) -> theme.Panel:
         task, stream, unit, label = part.select(PANEL).row(0)
         dash = alt.when("datum.control").then(alt.value([6, 3])).otherwise(alt.value([1, 0]))
         chart = theme.layers(
@@ -59,6 +59,6 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
             extra=theme.train_rule(part, x),
             dash=dash,
         )
-        return chart.properties(title=alt.Title(label, subtitle=f"{task}, {stream} documents"))
+        return chart.properties(title=alt.Title(label, subtitle=theme.documents(task, stream)))
 
     return theme.panels(frame, PANEL, panel, pick)

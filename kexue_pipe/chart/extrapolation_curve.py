@@ -35,12 +35,12 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     encodings, pick = theme.series(frame), theme.picker(frame)
     x = theme.log_axis("position", frame, "position of the token")
 
-    def panel(part: pl.DataFrame) -> alt.LayerChart:
+    def panel(part: pl.DataFrame) -> theme.Panel:
         task, stream, unit = part.select(PANEL).row(0)
         title, extra = theme.axis_title(task, unit), theme.train_rule(part, x)
         chart = theme.layers(
             part, x, title, pick=pick, encodings=encodings, extra=extra, small=True
         )
-        return chart.properties(title=f"{task}, {stream} documents")
+        return chart.properties(title=theme.documents(task, stream))
 
     return theme.panels(frame, PANEL, panel, pick)

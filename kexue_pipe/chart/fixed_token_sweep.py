@@ -32,7 +32,9 @@ def data(
     own = pl.col("seed").is_null() & ~pl.col("control")
     start = frame.filter(own, pl.col("length") == pl.col("train_length"))
     start = start.select("variant", "extension", "stream", in_range="mean").unique()
-    frame = frame.join(start, on=["variant", "extension", "stream"], how="left")
+    frame = frame.join(
+        start, on=["variant", "extension", "stream"], how="left", maintain_order="left"
+    )
     return theme.emphasise(frame, PANEL, "length", keep).drop("variant", "gain")
 
 
@@ -42,18 +44,20 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     x = theme.log_axis("length", frame, "context length T (tokens)")
     dash = theme.dash(frame)
 
-    def panel(part: pl.DataFrame) -> alt.LayerChart:
+    def panel(part: pl.DataFrame) -> theme.Panel:
         task, stream, unit = part.select(PANEL).row(0)
-        own = part.filter(pl.col("in_range").is_not_null(), pl.col("length") == pl.col("length").max())
+        own = part.filter(
+            pl.col("in_range").is_not_null(), pl.col("length") == pl.col("length").max()
+        )
         level = alt.Chart(own).mark_rule(strokeDash=[1, 3], clip=True)
         level = level.encode(
             y="in_range:Q",
             color=encodings["color"],
-            opacity=alt.when(pick).then(alt.value(0.6)).otherwise(alt.value(0.0)),
+            strokeOpacity=alt.when(pick).then(alt.value(0.6)).otherwise(alt.value(0.0)),
         )
         extra = [level, *theme.train_rule(part, x)]
         title = theme.axis_title(task, unit)
         chart = theme.layers(part, x, title, pick=pick, encodings=encodings, extra=extra, dash=dash)
-        return chart.properties(title=f"{task}, {stream} documents")
+        return chart.properties(title=theme.documents(task, stream))
 
     return theme.panels(frame, PANEL, panel, pick)

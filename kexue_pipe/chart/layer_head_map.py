@@ -3,8 +3,8 @@
     cell(layer, r) = mean over seeds of the r-th largest head of the layer
 
 Heads are exchangeable across seeds, so head 3 of two seeds is never averaged: the heads of each
-layer are sorted in each seed first. Source: the order of averaging of Hurley and Rickard's
-measures in `docs`; kexue.fm post 9019 on what single heads do.
+layer are sorted in each seed first. Source: none; the map of heads is common practice, the order
+of averaging is ours.
 """
 
 from typing import Any
@@ -12,10 +12,12 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from kexue_pipe.core import statistics, theme
+from kexue_pipe.core import statistics
 
 
-def data(tables: dict[str, pl.DataFrame], *, metrics: list[str], extensions: list[str]) -> pl.DataFrame:
+def data(
+    tables: dict[str, pl.DataFrame], *, metrics: list[str], extensions: list[str]
+) -> pl.DataFrame:
     """Give each metric by task, variant, layer and rank of the head, at row lengths around N."""
     means = statistics.head_means(tables).filter(
         pl.col("metric").is_in(metrics),
@@ -24,7 +26,9 @@ def data(tables: dict[str, pl.DataFrame], *, metrics: list[str], extensions: lis
     )
     run = ["metric", "unit", "task", "variant", "label", "order", "layer"]
     rank = pl.col("value").rank("ordinal", descending=True).over(*run, "seed")
-    order = pl.col("metric").replace_strict(metrics, list(range(len(metrics))), return_dtype=pl.Int64)
+    order = pl.col("metric").replace_strict(
+        metrics, list(range(len(metrics))), return_dtype=pl.Int64
+    )
     return (
         means.with_columns(rank=rank)
         .group_by(*run, "rank")
@@ -41,11 +45,22 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.FacetChart:
     pick = alt.selection_point(name="metric", fields=["metric"], bind=menu, value=names[0])
     frame = frame.with_columns(panel=pl.col("task") + ": " + pl.col("label"))
     panels = frame["panel"].unique(maintain_order=True).to_list()
-    cells = alt.Chart(frame).mark_rect().encode(
-        x=alt.X("rank:O", title="head, sorted", axis=alt.Axis(labelAngle=0)),
-        y=alt.Y("layer:O", title="layer", sort="descending"),
-        color=alt.Color("mean:Q", title="value", scale=alt.Scale(scheme="viridis")),
-        tooltip=["panel:N", "metric:N", "layer:O", "rank:O", alt.Tooltip("mean:Q", format=".4g"), "k:Q"],
+    cells = (
+        alt.Chart(frame)
+        .mark_rect()
+        .encode(
+            x=alt.X("rank:O", title="head, sorted", axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("layer:O", title="layer", sort="descending"),
+            color=alt.Color("mean:Q", title="value", scale=alt.Scale(scheme="viridis")),
+            tooltip=[
+                "panel:N",
+                "metric:N",
+                "layer:O",
+                "rank:O",
+                alt.Tooltip("mean:Q", format=".4g"),
+                "k:Q",
+            ],
+        )
     )
     cells = cells.transform_filter(pick).properties(width=110, height=alt.Step(20)).add_params(pick)
     return cells.facet(alt.Facet("panel:N", title=None, sort=panels), columns=6)

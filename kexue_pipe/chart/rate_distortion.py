@@ -3,8 +3,8 @@
     PSNR = 10 log10(4 / mse),   nominal rate = tokens log2 |C| / pixels,
     entropy rate = tokens H(code) / pixels <= nominal rate
 
-|C| joint code book, H its entropy in bits (Miller-Madow), pixels in [-1, 1]. Source: the tables of
-kexue.fm posts 9826 and 10519 (FSQ, SimVQ); rate by entropy as in Balle et al., arXiv 1611.01704.
+|C| joint code book, H its entropy in bits (Miller-Madow), pixels in [-1, 1]. Source: comparison at
+equal rate as in FSQ, arXiv 2309.15505; rate by entropy as in Balle et al., arXiv 1611.01704.
 """
 
 from typing import Any
@@ -20,7 +20,9 @@ def data(tables: dict[str, pl.DataFrame], **_: Any) -> pl.DataFrame:
     runs = statistics.psnr(tables)
     by = ["split", "variant", *statistics.IDENTITY]
     rates = runs.group_by("split", "variant").agg(pl.col("nominal", "entropy").mean())
-    frame = statistics.over_seeds(runs, by).join(rates, on=["split", "variant"])
+    frame = statistics.over_seeds(runs, by).join(
+        rates, on=["split", "variant"], maintain_order="left"
+    )
     return frame.with_columns(continuous=~pl.col("nominal").is_finite()).drop("variant")
 
 
@@ -32,7 +34,7 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     opacity = alt.when(pick).then(alt.value(1.0)).otherwise(alt.value(0.1))
     tooltip = ["label:N", "mean:Q", "low:Q", "high:Q", "nominal:Q", "entropy:Q", "k:Q"]
 
-    def panel(part: pl.DataFrame) -> alt.LayerChart:
+    def panel(part: pl.DataFrame) -> theme.Panel:
         scale = alt.Scale(zero=False, padding=8)
         top = part.select(pl.max_horizontal("nominal", "entropy").max()).item() or 1.0
         rates = alt.Scale(domain=[0.0, 1.08 * top], nice=True)

@@ -2,8 +2,8 @@
 
     loss(step) = mean training loss over the logged stretch that ends at the step
 
-Loss in nats per token or squared error per pixel. Source: `docs/tables.md`, table `training`;
-kexue.fm's warning that variants are compared at convergence, never before it.
+Loss in nats per token, or squared error for images. Source: none; variants are comparable once
+their curves have levelled off, never at equal steps before it.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ def data(tables: dict[str, pl.DataFrame], *, points: int, keep: int) -> pl.DataF
     identity = tables["variants"].select("variant", "chance", *statistics.IDENTITY)
     long = (
         tables["training"]
-        .join(identity, on="variant")
+        .join(identity, on="variant", maintain_order="left")
         .unpivot(
             ["loss", "accuracy"],
             index=["variant", "seed", "step", "chance", *statistics.IDENTITY],
@@ -33,11 +33,20 @@ def data(tables: dict[str, pl.DataFrame], *, points: int, keep: int) -> pl.DataF
             (pl.col("measure") == "loss") | pl.col("variant").is_in(solvable),
         )
     )
-    rank, total = pl.col("step").rank("dense").over("variant"), pl.col("step").n_unique().over("variant")
+    rank, total = (
+        pl.col("step").rank("dense").over("variant"),
+        pl.col("step").n_unique().over("variant"),
+    )
     stride = (total / points).ceil()
     long = long.filter(((total - rank) % stride) == 0)
     long = long.with_columns(images=pl.col("chance").is_null())
-    keys = [*PANEL, *(n for n in statistics.IDENTITY if n not in PANEL), "variant", "images", "step"]
+    keys = [
+        *PANEL,
+        *(n for n in statistics.IDENTITY if n not in PANEL),
+        "variant",
+        "images",
+        "step",
+    ]
     frame = statistics.over_seeds(long, keys).with_columns(extension=pl.lit("none"))
     sign = pl.when(pl.col("measure") == "accuracy").then(1).otherwise(-1)
     frame = frame.with_columns(gain=sign * pl.col("mean"))
@@ -49,7 +58,7 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     """Draw one panel for each task and measure."""
     encodings, pick = theme.series(frame), theme.picker(frame)
 
-    def panel(part: pl.DataFrame) -> alt.LayerChart:
+    def panel(part: pl.DataFrame) -> theme.Panel:
         task, measure, images = part.select(*PANEL, "images").row(0)
         unit = "squared error" if images else "nats per token"
         title = "training accuracy" if measure == "accuracy" else f"training loss ({unit})"

@@ -72,7 +72,10 @@ RULES = (
 
 def rules_for(suffix: str) -> tuple[Rule, ...]:
     """Give the comparisons of a new variant with the default: in range, and at 8 N."""
-    words = ("{left} is better by {effect} than {right}", "{left} is worse by {effect} than {right}")
+    words = (
+        "{left} is better by {effect} than {right}",
+        "{left} is worse by {effect} than {right}",
+    )
     return tuple(
         Rule(Side(suffix, "none", f), Side("", "none", f), *(f"At {{t}} tokens {w}" for w in words))
         for f in (1, 8)
@@ -84,8 +87,10 @@ def findings(tables: dict[str, pl.DataFrame]) -> list[str]:
     values = statistics.measured(tables, "fixed", ["length"])
     unsolved = tables["runs"].filter(~pl.col("solved").fill_null(True))["variant"].unique()
     values = values.filter(~pl.col("variant").is_in(unsolved.to_list()))
-    fresh = tables["variants"].filter("new", pl.col("suffix") != "")["suffix"].unique(
-        maintain_order=True
+    fresh = (
+        tables["variants"]
+        .filter("new", pl.col("suffix") != "")["suffix"]
+        .unique(maintain_order=True)
     )
     rules = [rule for suffix in fresh for rule in rules_for(suffix)] + list(RULES)
     sentences = [s for rule in dict.fromkeys(rules) for s in _compare(values, rule)]
@@ -105,7 +110,9 @@ def _difference(left: pl.DataFrame, right: pl.DataFrame, by: list[str]) -> pl.Da
     gains = [side.with_columns(value=pl.col("gain")) for side in (left, right)]
     smallest = pl.col("unit").replace_strict(statistics.SMALLEST, return_dtype=pl.Float64)
     certain = (pl.col("low") > 0) | (pl.col("high") < 0)
-    frame = statistics.paired(*gains, by).filter(certain, pl.col("mean").abs() >= smallest)
+    frame = statistics.paired(gains[0], gains[1], by).filter(
+        certain, pl.col("mean").abs() >= smallest
+    )
     return frame.sort(by)
 
 
@@ -121,7 +128,7 @@ def _effect(row: dict, task: str) -> str:
 
 
 def _where(task: str, stream: str, k: int) -> str:
-    return f" ({task}, {stream} documents, {k} seeds)."
+    return f" ({theme.documents(task, stream)}, {k} seeds)."
 
 
 def _compare(values: pl.DataFrame, rule: Rule) -> Iterator[str]:
@@ -204,9 +211,10 @@ def _quantizers(tables: dict[str, pl.DataFrame]) -> Iterator[str]:
         if means.height < 2:
             continue
         first, second = means["label"][:2]
-        sides = [group.filter(label=name) for name in (first, second)]
-        for row in _difference(*sides, ["unit"]).iter_rows(named=True):
+        left, right = group.filter(label=first), group.filter(label=second)
+        for row in _difference(left, right, ["unit"]).iter_rows(named=True):
             yield (
                 f"At {rate:.2f} bits per pixel {first} reconstructs best of {means.height} "
-                f"quantizers, by {_effect(row, '')} over {second} ({split} images, {row['k']} seeds)."
+                f"quantizers, by {_effect(row, '')} over {second} "
+                f"({split} images, {row['k']} seeds)."
             )

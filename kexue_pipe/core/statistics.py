@@ -55,7 +55,7 @@ def over_seeds(frame: pl.DataFrame, by: list[str], value: str = "value") -> pl.D
     )
     nothing = pl.lit(None, pl.Float64)
     singles = (
-        finite.join(summary.select(*by, "k"), on=by, nulls_equal=True)
+        finite.join(summary.select(*by, "k"), on=by, nulls_equal=True, maintain_order="left")
         .filter(pl.col("k") < MIN_SEEDS)
         .select(*by, "seed", "mean", nothing.alias("low"), nothing.alias("high"), "k")
     )
@@ -65,7 +65,7 @@ def over_seeds(frame: pl.DataFrame, by: list[str], value: str = "value") -> pl.D
 def paired(left: pl.DataFrame, right: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     """Give mean, low, high, k of `value` in left minus right, paired by seed within each group."""
     both = left.select(*by, "seed", "value").join(
-        right.select(*by, "seed", "value"), on=[*by, "seed"], suffix="_right"
+        right.select(*by, "seed", "value"), on=[*by, "seed"], maintain_order="left"
     )
     both = both.with_columns(value=pl.col("value") - pl.col("value_right"))
     return over_seeds(both, by).filter(pl.col("seed").is_null()).drop("seed")

@@ -203,7 +203,7 @@ def write_table(kind: str, frame: pl.DataFrame, path: str | Path, digest: str) -
     """Sort, check and write a table atomically, with the digest of its inputs inside the file."""
     table = TABLES[kind]
     _check(kind, frame.schema, path)
-    frame = frame.select(table.columns).sort(table.key)
+    frame = frame.select(*table.columns).sort(table.key)
     with atomic_path(path) as temporary:
         frame.write_parquet(temporary, compression="zstd", metadata={DIGEST_KEY: digest})
 

@@ -1,7 +1,8 @@
 """The look of every chart: palette, light and dark configuration, labels, and shared layers.
 
 Colours are those of Okabe and Ito (2008) without black and yellow, which fail on one of the two
-backgrounds, and with grey. Colour and shape together tell 7 x 6 = 42 series apart.
+backgrounds, and with grey; on a dark page `ON_DARK` lightens four of them. Colour and shape
+together tell 7 x 6 = 42 series apart.
 """
 
 import re
@@ -12,10 +13,11 @@ import altair as alt
 import polars as pl
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#808080")
+ON_DARK = {"#0072B2": "#4DA6E0", "#D55E00": "#EE8040", "#009E73": "#35BF96", "#808080": "#A0A6AD"}
 SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross")
 UNITS = {"text": "bits per character"}  # a token of this task is a character
-WIDTH, HEIGHT = 360, 260
-NO_INTERVAL = "no interval (fewer than 3 seeds)"
+Panel = alt.LayerChart | alt.FacetChart  # what `properties` of a layered chart gives
+WIDTH, HEIGHT = 380, 270
 
 
 def config(dark: bool) -> dict[str, Any]:
@@ -40,8 +42,9 @@ def config(dark: bool) -> dict[str, Any]:
         },
         "title": {
             "color": ink, "subtitleColor": faint, "fontSize": 13, "fontWeight": 600,
-            "anchor": "start", "offset": 8,
+            "anchor": "start", "offset": 14,
         },
+        "axisY": {"labelLimit": 230},
         "rule": {"color": faint},
         "text": {"color": faint, "fontSize": 11},
         "tick": {"color": faint},
@@ -114,6 +117,11 @@ def axis_title(task: str, unit: str) -> str:
     return "accuracy" if unit == "accuracy" else f"loss ({UNITS.get(task, 'bits per token')})"
 
 
+def documents(task: str, stream: str) -> str:
+    """Name the documents of a panel."""
+    return f"{task}, {stream} documents" if task != stream else f"{task} documents"
+
+
 def series(frame: pl.DataFrame, field: str = "label", title: str = "variant") -> dict[str, Any]:
     """Give colour and shape of a series; both stand in one legend."""
     ranks = frame.select(field, "order").unique().sort("order", field)
@@ -140,9 +148,10 @@ def picker(frame: pl.DataFrame, field: str = "label") -> alt.Parameter:
 
 def log_axis(field: str, frame: pl.DataFrame, title: str) -> alt.X:
     """Give a log2 axis with a label at each power of two in the range of the data."""
-    low, high = frame.select(pl.col(field).min(), high=pl.col(field).max()).row(0)
+    low, high = extent(frame, field)
     ticks = [2**i for i in range(21) if low / 1.01 <= 2**i <= high * 1.01]
-    scale = alt.Scale(type="log", base=2, domain=[low, high], nice=False)
+    room = 2**0.12  # so that no mark lies on an edge
+    scale = alt.Scale(type="log", base=2, domain=[low / room, high * room], nice=False)
     axis = alt.Axis(values=ticks, format="d", labelOverlap=True, grid=False)
     return alt.X(field, type="quantitative", title=title, scale=scale, axis=axis)
 
@@ -156,20 +165,30 @@ def dash(frame: pl.DataFrame) -> alt.StrokeDash:
     return alt.StrokeDash("extension:N", scale=scale, legend=alt.Legend(title="extension"))
 
 
-def value_scale(frame: pl.DataFrame, zero: bool = False) -> alt.Scale:
+def extent(frame: pl.DataFrame, *columns: str) -> tuple[float, float]:
+    """Give the smallest and the largest number in the columns; 0 and 1 where there is none."""
+    low = frame.select(pl.min_horizontal(pl.col(columns).min())).item()
+    high = frame.select(pl.max_horizontal(pl.col(columns).max())).item()
+    return (0.0, 1.0) if low is None else (float(low), float(high))
+
+
+def value_scale(
+    frame: pl.DataFrame, floor: float | None = None, ceiling: float | None = None
+) -> alt.Scale:
     """Span the means, and intervals as far as they are no wider than the means spread.
 
     Intervals of three seeds can be huge; an axis that shows them whole would hide the means.
     """
-    low, high = frame["mean"].min() or 0.0, frame["mean"].max() or 0.0
-    room = max(0.5 * (high - low), 0.02 * abs(high), 1e-9)  # type: ignore[operator,arg-type]
-    bottom = max(low - room, frame["low"].min() if frame["low"].count() else low)
-    top = min(high + room, frame["high"].max() if frame["high"].count() else high)
+    low, high = extent(frame, "mean")
+    room = max(0.5 * (high - low), 0.02 * abs(high), 1e-9)
+    outer = extent(frame, "mean", "low", "high")
+    bottom, top = max(low - room, outer[0]), min(high + room, outer[1])
     if bottom == top:
         bottom, top = low - room, high + room
     if "unit" in frame.columns and "accuracy" in frame["unit"].to_list():
-        bottom, top = max(0.0, bottom), min(1.0, top)
-    return alt.Scale(domain=[0.0 if zero else bottom, top], nice=True, zero=zero)
+        bottom, top = 0.0, min(1.0, top)
+    bottom, top = (bottom if floor is None else floor), max(top, ceiling or top)
+    return alt.Scale(domain=[bottom, top], nice=True, zero=False)
 
 
 def layers(
@@ -181,9 +200,10 @@ def layers(
     encodings: dict[str, Any],
     extra: Iterable[Any] = (),
     dash: Any = alt.Undefined,
-    zero: bool = False,
+    floor: float | None = None,
+    ceiling: float | None = None,
     small: bool = False,
-) -> alt.LayerChart:
+) -> Panel:
     """Draw mean lines with bands over seeds, single seeds as faint points, and `extra` layers."""
 
     def shown(on: float, off: float) -> Any:
@@ -197,7 +217,7 @@ def layers(
     ]
     base = alt.Chart(frame).encode(x=x, color=encodings["color"], detail="extension:N")
     summary = base.transform_filter("datum.seed === null")
-    y = alt.Y("mean:Q", title=y_title, scale=value_scale(frame, zero))
+    y = alt.Y("mean:Q", title=y_title, scale=value_scale(frame, floor, ceiling))
     band = summary.transform_filter("datum.low !== null").mark_area(clip=True)
     band = band.encode(y=alt.Y("low:Q", title=y_title), y2="high:Q", fillOpacity=shown(0.18, 0.0))
     width = alt.when("datum.new").then(alt.value(3.0)).otherwise(alt.value(1.6))
@@ -222,14 +242,14 @@ def train_rule(frame: pl.DataFrame, x: alt.X) -> list[alt.Chart]:
     marks = frame.select(pl.col("train_length").alias(field_of(x))).unique().sort(field_of(x))
     base = alt.Chart(marks).encode(x=x)
     rule = base.mark_rule(strokeDash=[2, 3], strokeWidth=1.5)
-    text = base.mark_text(align="left", dx=4, dy=8, text="N (trained)").encode(y=alt.value(0))
+    text = base.mark_text(baseline="bottom", dy=-3, text="N").encode(y=alt.value(0))
     return [rule, text]
 
 
 def panels(
     frame: pl.DataFrame,
     by: list[str],
-    build: Callable[[pl.DataFrame], alt.LayerChart],
+    build: Callable[[pl.DataFrame], Panel],
     pick: alt.Parameter | None = None,
     columns: int = 2,
 ) -> alt.ConcatChart:

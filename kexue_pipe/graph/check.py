@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kexue_pipe.graph.compose import GROUPS
-from kexue_pipe.graph.errors import Refused
+from kexue_pipe.graph.errors import Misfit, Refused
 from kexue_pipe.graph.request import format_value
 from kexue_pipe.graph.sources import signature, split_target
 
@@ -97,7 +97,7 @@ def check_fit(nodes: dict[str, Any], chosen: dict[str, str], named: set[str]) ->
     used = used_groups(nodes)
     model = chosen["model"]
     for group in sorted({name.split(".")[0] for name in named} - set(used) - {"chart"}):
-        raise Refused(
+        raise Misfit(
             f"{group} is not read by model={model}, which task={chosen['task']} trains; "
             f"it reads {', '.join(g for g in used if g not in ALWAYS_USED)}; drop {group}"
         )
@@ -111,13 +111,13 @@ def check_fit(nodes: dict[str, Any], chosen: dict[str, str], named: set[str]) ->
                     f"{g}={chosen[g]}" for g in single if g not in ALWAYS_USED and g != group
                 )
                 option = chosen.get(path.replace(".", "/"), "")
-                raise Refused(f"{path}={option} does not go with {others or model}: {reason}")
+                raise Misfit(f"{path}={option} does not go with {others or model}: {reason}")
     for collection in ("extension", "metric"):
         for name, node in list(nodes.get(collection, {}).items()):
             reason = missing_fact(node, facts)
             if collection not in used:
                 del nodes[collection][name]
             elif reason and f"{collection}.{name}" in named:
-                raise Refused(f"{collection}={name} does not apply to this variant: {reason}")
+                raise Misfit(f"{collection}={name} does not apply to this variant: {reason}")
             elif reason:
                 del nodes[collection][name]

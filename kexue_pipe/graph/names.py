@@ -34,13 +34,14 @@ def variant(overrides: list[str]) -> Variant:
     nodes = resolve(target)
     check_fit(nodes, chosen, named)
     check_nodes(nodes)
-    name = join_name(_canonical(request, target))
+    choices, texts = _canonical(request, target)
+    name = join_name(texts)
     if len(name.encode()) > MAX_BYTES:
         raise Refused(
             f"{name[:60]}... is a name of {len(name.encode())} bytes and {MAX_BYTES} are allowed; "
             "put the choices into a preset yaml in conf/"
         )
-    return Variant(name, chosen, nodes)
+    return Variant(name, base(choices).chosen, nodes)
 
 
 def variant_of_name(name: str) -> Variant:
@@ -75,7 +76,8 @@ def _named(request: Request) -> set[str]:
     return {".".join(p[:2]) if p[0] in COLLECTIONS else p[0] for p in parts}
 
 
-def _canonical(request: Request, target: dict[str, Any]) -> list[str]:
+def _canonical(request: Request, target: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Give the fewest choices that lead to a configuration, and its name in parts."""
     choices = dict(request.choices)
     for group in GROUPS:
         if subgroups(group) and any(c == group or c.startswith(f"{group}/") for c in choices):
@@ -88,7 +90,7 @@ def _canonical(request: Request, target: dict[str, Any]) -> list[str]:
     values = _differences(base(choices | {"task": task}).nodes, target)
     texts = [f"{group.replace('/', '.')}={format_value(o)}" for group, o in choices.items()]
     texts += [f"{key}={format_value(value)}" for key, value in values.items()]
-    return [f"task={task}", *sorted(texts)]
+    return choices | {"task": task}, [f"task={task}", *sorted(texts)]
 
 
 def _shortest(choices: dict[str, Any], group: str, target: dict[str, Any]) -> dict[str, Any]:

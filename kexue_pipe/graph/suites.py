@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from kexue_pipe.graph.errors import Refused
+from kexue_pipe.graph.errors import Misfit, Refused
 from kexue_pipe.graph.options import CONF, suggest
 from kexue_pipe.graph.request import split_name
 
@@ -80,7 +80,7 @@ def expand(sweeps: list[str]) -> Expansion:
         for point in points:
             try:
                 names[variant(point).name] = None
-            except Refused as reason:
+            except Misfit as reason:
                 if len(points) == 1:
                     raise
                 skipped[" ".join(point)] = str(reason)

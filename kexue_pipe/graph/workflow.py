@@ -7,6 +7,8 @@ process; compositions are kept in a cache beside the results.
 import atexit
 import fcntl
 import json
+import os
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import IO, Any
 from kexue_pipe.graph import plans
 from kexue_pipe.graph.cache import Cache
 from kexue_pipe.graph.errors import Refused
+from kexue_pipe.graph.sources import ROOT
 from kexue_pipe.graph.suites import load_suite
 
 EVALUATED = ("variants", "runs", "extrapolation", "attention", "codes", "reconstruction", "timing")
@@ -25,9 +28,18 @@ _run: dict[str, Any] = {"seeds": 3}  # what the command line asks of every varia
 _locks: list[IO[str]] = []  # an open lock is held until the process ends, however it ends
 
 
-def configure(suite: str, seeds: int | None) -> None:
-    """Set the number of seeds of this run: what is asked for, else what the suite says."""
+def configure(suite: str, seeds: int | None, device: str) -> None:
+    """Set what this run asks of every variant, and the environment of its jobs."""
     _run["seeds"] = load_suite(suite).seeds if seeds is None else seeds
+    os.environ |= {
+        # the Python that runs Snakemake runs the jobs: `.venv/bin/snakemake` needs no activation
+        "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        "KEXUE_PIPE_SNAKEMAKE_PID": str(os.getpid()),
+        "KEXUE_PIPE_DEVICE": device,  # in the environment, because it stands in no digest
+        "POLARS_MAX_THREADS": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
 
 
 def lock() -> None:
@@ -152,12 +164,8 @@ def _input_function(answer: Callable[[str], Any], wildcard: str) -> Callable[[An
 
 
 def _collected_from(suite: str) -> list[str]:
-    paths = []
-    for name in evaluated_names(suite):
-        paths += [f"results/evaluate/{name}/{kind}.parquet" for kind in EVALUATED]
-        train = variant(name)["names"]["train"]
-        paths += [f"results/train/{train}/{kind}.parquet" for kind in TRAINED]
-    return list(dict.fromkeys(paths))
+    """List one file per evaluation, the last that it writes: its other tables come with it."""
+    return [f"results/evaluate/{name}/{EVALUATED[-1]}.parquet" for name in evaluated_names(suite)]
 
 
 def _beside(suite: str) -> list[str]:

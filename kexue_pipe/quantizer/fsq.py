@@ -108,8 +108,10 @@ class FSQ(Quantizer):
             raise ValueError(f"K={K} has no advised levels; give `levels`, or one of {[*LEVELS]}")
         digits = tuple(levels) if levels is not None else LEVELS[K]
         least = 3 if bound == "tanh" else 2
-        if min(digits) < least:
-            raise ValueError(f"levels={list(digits)}: bound={bound} needs at least {least} levels")
+        if min(digits) < least or not all(isinstance(L, int) for L in digits):
+            raise ValueError(
+                f"levels={list(digits)}: bound={bound} needs whole numbers of at least {least}"
+            )
         if mode not in ("ste", "noise"):
             raise ValueError(f"mode={mode} is neither ste nor noise")
         self.digits, self.dim, self.num_codes = digits, len(digits), prod(digits)

@@ -1,6 +1,7 @@
 """Small synthetic tables with a known truth: three seeds of text, repeat and patches."""
 
 import io
+from collections.abc import Callable
 from math import log
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,8 @@ def raw_tables(seeds: int = 3) -> dict[str, pl.DataFrame]:
                 run | {"status": "finished", "steps": 400, "final_loss": 1.5, "solved": solved}
             )
             rows["timing"].append(
-                run | {"stage": "train", "seconds": 12.5, "tokens_per_second": 1e5, "machine": "x86"}
+                run
+                | {"stage": "train", "seconds": 12.5, "tokens_per_second": 1e5, "machine": "x86"}
             )
             for step in range(20, 401, 20):
                 accuracy = None if images else min(1.0, step / 400)
@@ -164,7 +166,13 @@ def _reconstruction(run: dict, db: float, codes: int) -> list[dict]:
 
 
 def _codes(run: dict, codes: int) -> dict:
-    row = {"split": "test", "level": "joint", "num_codes": codes, "n_tokens": 640, "used": codes // 2}
+    row = {
+        "split": "test",
+        "level": "joint",
+        "num_codes": codes,
+        "n_tokens": 640,
+        "used": codes // 2,
+    }
     return run | row | {"entropy": log(codes / 4), "entropy_mm": log(codes / 4)}
 
 
@@ -191,9 +199,11 @@ def knobs(name: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def tables() -> dict[str, pl.DataFrame]:
+    """Give the tables of three seeds as a chart receives them."""
     return prepared()
 
 
 @pytest.fixture(scope="session")
-def lone_tables() -> dict[str, pl.DataFrame]:
-    return prepared(seeds=1)
+def knobs_of() -> Callable[[str], dict[str, Any]]:
+    """Give the function from a chart's name to the knobs of its yaml."""
+    return knobs

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -14,6 +15,7 @@ def compose_nodes():
     """Compose overrides into plain nested dicts, interpolations resolved."""
 
     def nodes(overrides: list[str]) -> dict:
+        GlobalHydra.instance().clear()  # another test of this process may have started it
         with initialize_config_dir(str(CONF), version_base="1.3"):
             return OmegaConf.to_container(compose("config", overrides), resolve=True)
 

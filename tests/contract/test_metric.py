@@ -61,20 +61,15 @@ def test_shape_type_and_undefined_rows(name):
 def test_a_row_does_not_depend_on_the_rows_beside_it(name):
     block = _block()
     whole = _metric(name)(block)[..., 2:4]
-    part = _with(
-        block,
-        queries=block.queries[2:4],
-        mask=block.mask[2:4],
-        weights=block.weights[..., 2:4, :],
-    )
+    part = _with(block, queries=block.queries[2:4], mask=block.mask[2:4])
+    part = _with(part, weights=block.weights[..., 2:4, :])
     torch.testing.assert_close(_metric(name)(part), whole, rtol=0, atol=1e-12)
 
 
 def test_masked_keys_change_nothing(name):
     block = _block()
-    garbage = block.weights.masked_fill(~block.mask, torch.nan)
-    expected = _metric(name)(block)
-    found = _metric(name)(_with(block, weights=garbage))
+    garbage = _with(block, weights=block.weights.masked_fill(~block.mask, torch.nan))
+    expected, found = _metric(name)(block), _metric(name)(garbage)
     torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)
 
 
@@ -98,16 +93,13 @@ def test_order_of_keys_matters_to_distances_only(name):
     block = _block()
     order = torch.randperm(S, generator=torch.Generator().manual_seed(5))
     moved = _with(block, mask=block.mask[:, order], weights=block.weights[..., order])
-    same = torch.allclose(
-        _metric(name)(moved), _metric(name)(block), rtol=0, atol=1e-12, equal_nan=True
-    )
+    before, after = _metric(name)(block), _metric(name)(moved)
+    same = torch.allclose(before, after, rtol=0, atol=1e-12, equal_nan=True)
     assert same == (name not in ORDERED)
 
 
-@pytest.mark.parametrize("cloned", FILES)
+@pytest.mark.parametrize("cloned", sorted(FILES.keys() - ORDERED - {"null_mass"}))
 def test_duplicated_keys(cloned):
-    if cloned in ORDERED or cloned == "null_mass":
-        return
     block = _block()
     twice = _with(
         block,
@@ -130,6 +122,7 @@ def test_metadata_for_the_report(name):
     assert text[0] == f"# @package metric.{name}"
     assert text[1].startswith("# ") and text[1].endswith(".")
     node = _node(name)
+    assert node.get("_allowed_", {}).keys() == _knobs(name).keys()
     assert node["_unit_"] and node["_range_"]
     assert node["_sparser_"] in ("smaller", "larger", None)
     across = node["_across_lengths_"]

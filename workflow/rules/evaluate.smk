@@ -8,9 +8,9 @@ rule evaluate:
         "results/logs/evaluate/{variant}.log",
     benchmark:
         "results/benchmarks/evaluate/{variant}.tsv"
-    threads: 1
     conda:
         "../envs/kexue_pipe.yaml"
+    threads: 1
     shell:
         "python -m kexue_pipe.evaluate {input.plan:q} {input.manifest:q}"
         " results/evaluate/{wildcards.variant:q} 2>&1 | tee {log:q}"

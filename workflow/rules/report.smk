@@ -8,9 +8,9 @@ rule collect:
         "results/logs/collect/{suite}.log",
     benchmark:
         "results/benchmarks/collect/{suite}.tsv"
-    threads: 1
     conda:
         "../envs/kexue_pipe.yaml"
+    threads: 1
     shell:
         "python -m kexue_pipe.collect {input.plan:q} results/tables/{wildcards.suite:q}"
         " 2>&1 | tee {log:q}"
@@ -32,9 +32,9 @@ rule report:
         "results/logs/report/{suite}.log",
     benchmark:
         "results/benchmarks/report/{suite}.tsv"
-    threads: 1
     conda:
         "../envs/kexue_pipe.yaml"
+    threads: 1
     shell:
         "python -m kexue_pipe.report --plan {input.plan:q}"
         " --tables results/tables/{wildcards.suite:q} --output {output:q} 2>&1 | tee {log:q}"

@@ -9,9 +9,9 @@ rule train:
         "results/logs/train/{variant}.log",
     benchmark:
         "results/benchmarks/train/{variant}.tsv"
-    threads: 1
     conda:
         "../envs/kexue_pipe.yaml"
+    threads: 1
     shell:
         "python -m kexue_pipe.train {input.plan:q} results/train/{wildcards.variant:q}"
         " 2>&1 | tee {log:q}"

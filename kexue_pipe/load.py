@@ -1,0 +1,31 @@
+"""Load a trained model for a person: `load("task=text,position=alibi", seed=0)`."""
+
+import json
+from pathlib import Path
+
+from kexue_pipe.core.components import build_model, build_task
+from kexue_pipe.core.contracts import Model
+from kexue_pipe.core.store import load_weights
+from kexue_pipe.graph.sources import ROOT
+
+
+def load(name: str, seed: int = 0) -> Model:
+    """Give the trained model of a variant in evaluation mode.
+
+    Raises FileNotFoundError where it is not trained, with the command that trains it.
+    """
+    plan_path = ROOT / "results/plans/train" / f"{name}.json"
+    manifest_path = ROOT / "results/train" / name / "checkpoints.json"
+    if not (plan_path.is_file() and manifest_path.is_file()):
+        raise FileNotFoundError(f"{name} is not trained; run: kexue-pipe {name.replace(',', ' ')}")
+    plan, manifest = json.loads(plan_path.read_text()), json.loads(manifest_path.read_text())
+    entry = next((e for e in manifest["seeds"] if e["seed"] == seed), None)
+    if entry is None:
+        raise FileNotFoundError(
+            f"{name} has seeds 0 ... {len(manifest['seeds']) - 1} and not {seed}; "
+            f"run: snakemake {Path('results/train') / name / 'checkpoints.json'} "
+            f"--config seeds={seed + 1}"
+        )
+    model = build_model(plan["nodes"], build_task(plan["nodes"]), seed)
+    load_weights(model, ROOT / entry["file"], entry["sha256"])
+    return model.eval()

@@ -1,0 +1,174 @@
+"""Every attention, with every position that it takes: causal, and the same rows in the open."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from kexue_pipe.core.components import build_model
+from kexue_pipe.core.contracts import Batch
+from kexue_pipe.graph.plans import component
+
+CONF = Path(__file__).parents[2] / "conf"
+V = 11  # vocabulary
+COMPOSED = {}  # composing takes longer than most tests
+
+
+def _names(group):
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def _raw(path):
+    return OmegaConf.to_container(OmegaConf.load(CONF / f"{path}.yaml"))
+
+
+def _facts(path, kind):
+    """The facts that a yaml file, or the one that it starts from, gives or needs."""
+    raw = _raw(path)
+    parents = [entry for entry in raw.get("defaults", []) if isinstance(entry, str)]
+    inherited = [_facts(f"{path.rsplit('/', 1)[0]}/{p}", kind) for p in parents if p != "_self_"]
+    return set(raw.get(kind, [])).union(*inherited)
+
+
+def _decoder(nodes):
+    task = SimpleNamespace(vocabulary_size=V, train_length=nodes["task"]["train_length"])
+    read = {group: component(nodes[group]) for group in ("model", "position", "attention")}
+    return build_model(read, task, 0)
+
+
+def _tokens(length, batch=2):
+    return torch.randint(V, (batch, length), generator=torch.Generator().manual_seed(0))
+
+
+def _fits(attention, position):
+    gives = _facts(f"attention/{attention}", "_gives_") | _facts(f"position/{position}", "_gives_")
+    needs = _facts(f"attention/{attention}", "_needs_") | _facts(f"position/{position}", "_needs_")
+    return needs <= gives
+
+
+PAIRS = [(a, p) for a in _names("attention") for p in _names("position") if _fits(a, p)]
+
+
+def _host(group):
+    """An attention that has a part of the group, such as `mask`."""
+    names = (n for n in _names("attention") if any(group in d for d in _dicts(n)))
+    return next(names)
+
+
+def _dicts(name):
+    return [d for d in _raw(f"attention/{name}").get("defaults", []) if isinstance(d, dict)]
+
+
+def _numbers():
+    """Every number of every file under conf/attention, as (overrides, key, value)."""
+    for path in sorted((CONF / "attention").rglob("*.yaml")):
+        *folder, name = path.relative_to(CONF / "attention").with_suffix("").parts
+        overrides = [f"attention={name}"]
+        if folder:
+            overrides = [f"attention={_host(folder[0])}", f"attention/{folder[0]}={name}"]
+        for key, value in _raw(path.relative_to(CONF).with_suffix("")).items():
+            if key[0] != "_" and isinstance(value, int | float):
+                yield overrides, ".".join(["attention", *folder, key]), value
+
+
+@pytest.fixture
+def build(compose_nodes):
+    def make(*choices):
+        if choices not in COMPOSED:
+            COMPOSED[choices] = compose_nodes(["size=smoke", *choices])
+        return _decoder(COMPOSED[choices])
+
+    return make
+
+
+@pytest.fixture(params=PAIRS, ids=lambda pair: "-".join(pair))
+def model(request, build):
+    attention, position = request.param
+    return build(f"attention={attention}", f"position={position}")
+
+
+def _reads(model, length):
+    """Each layer's attention with what it reads: (attention, x, pos, position)."""
+    inputs = model.attention_inputs(_tokens(length))
+    pos = torch.arange(length, dtype=torch.float32)
+    return [(a, x, pos, model.position) for a, x in zip(model.attentions, inputs, strict=True)]
+
+
+def test_gradient_reaches_every_parameter(model):
+    tokens = _tokens(model.train_length)
+    model.loss(Batch(tokens, tokens.roll(-1, 1)), torch.Generator()).loss.backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None and (parameter.grad != 0).any(), name
+        assert parameter.grad.isfinite().all(), name
+
+
+@pytest.mark.parametrize("length", [23, 101])
+def test_future_tokens_do_not_change_the_past(model, length):
+    model, tokens = model.double(), _tokens(length)
+    changed = tokens.clone()
+    changed[:, length // 2 :] = (tokens[:, length // 2 :] + 1) % V
+    before, after = model(tokens), model(changed)
+    difference = (before - after).abs().amax((0, 2))
+    assert difference[: length // 2].max() < 1e-12 and difference[length // 2 :].min() > 0
+    torch.testing.assert_close(model(tokens[:, :17]), before[:, :17], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("factor", [0, 16])
+def test_one_token_and_a_length_far_beyond_training_are_finite(model, factor):
+    with torch.no_grad():
+        assert model(_tokens(max(1, factor * model.train_length))).isfinite().all()
+
+
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 1e-6), (torch.float64, 1e-12)])
+@pytest.mark.parametrize("length", [1, 70])
+def test_rows_times_values_are_the_output(model, dtype, tolerance, length):
+    subsets = [torch.arange(length), torch.tensor([length - 1]), torch.arange(0, length, 13)]
+    with torch.no_grad():
+        for attention, x, pos, position in _reads(model.to(dtype), length):
+            whole = attention(x, pos, position)
+            for queries in subsets:
+                blocks = list(attention.row_blocks(x, pos, position, queries))
+                assert torch.equal(torch.cat([block.queries for block in blocks]), queries)
+                mixed = torch.cat([block.weights @ block.values for block in blocks], dim=2)
+                rows = attention.merge(mixed)
+                torch.testing.assert_close(rows, whole[:, queries], rtol=tolerance, atol=tolerance)
+
+
+def test_rows_keep_what_they_promise(model, monkeypatch):
+    monkeypatch.setattr("kexue_pipe.core.attention_parts.MAX_COEFFICIENTS", 2**13)
+    for attention, x, pos, position in _reads(model.double(), 70):
+        blocks = list(attention.row_blocks(x, pos, position, torch.arange(0, 70, 3)))
+        assert len(blocks) > 1
+        for block in blocks:
+            B, H, R, S = block.weights.shape
+            assert block.mask.shape == (R, S) and block.values.shape[:3] == (B, H, S)
+            assert block.weights.numel() <= 2**13 and block.mask.dtype == torch.bool
+            keys = torch.arange(S)
+            assert not (block.mask & (keys > block.queries[:, None])).any()
+            assert block.mask[torch.arange(R), block.queries].all()  # a token sees itself
+            assert (block.weights.masked_select(~block.mask) == 0).all()
+            if block.row_stochastic:
+                assert (block.weights >= 0).all()
+                assert (block.weights.sum(-1) - 1).abs().max() < 1e-12
+
+
+def test_a_replaced_part_shares_all_parameters(model):
+    for attention in model.attentions:
+        twin = attention.replace(layout=attention.layout)
+        pairs = zip(attention.parameters(), twin.parameters(), strict=True)
+        assert twin is not attention and all(a is b for a, b in pairs)
+
+
+def test_decoding_keeps_something(model):
+    for attention in model.attentions:
+        per_token, fixed = attention.cache_elements_per_token(), attention.state_elements()
+        assert isinstance(per_token, int) and isinstance(fixed, int)
+        assert per_token >= 0 and fixed >= 0 and per_token + fixed > 0
+
+
+@pytest.mark.parametrize("overrides, key, value", list(_numbers()))
+def test_every_number_of_the_yaml_changes_the_output(build, overrides, key, value):
+    changed, tokens = build(*overrides, f"{key}={value * 2}").double(), _tokens(70)
+    assert (build(*overrides).double()(tokens) - changed(tokens)).abs().max() > 1e-9

@@ -1,0 +1,71 @@
+"""What every chart owes, found by glob: it is pure, renders, and bears empty tables."""
+
+import importlib
+import json
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+
+import polars as pl
+import pytest
+import vl_convert
+import yaml
+from polars.testing import assert_frame_equal
+
+from kexue_pipe.core import theme
+from kexue_pipe.report import SECTIONS
+
+TESTS = Path(__file__).parents[1]
+SYNTHETIC = SimpleNamespace(**runpy.run_path(str(TESTS / "chart" / "conftest.py")))
+NAMES = sorted(path.stem for path in SYNTHETIC.CONF.glob("*.yaml"))
+
+
+def _module(name: str):
+    return importlib.import_module(f"kexue_pipe.chart.{name}")
+
+
+@pytest.fixture(scope="module", params=[3, 1], ids=["3 seeds", "1 seed"])
+def tables(request) -> dict[str, pl.DataFrame]:
+    return SYNTHETIC.prepared(request.param)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_yaml_names_its_module_and_its_place(name):
+    path = SYNTHETIC.CONF / f"{name}.yaml"
+    first, second = path.read_text().splitlines()[:2]
+    node = yaml.safe_load(path.read_text())
+    assert first == f"# @package chart.{name}" and second.startswith("# ")
+    assert node["_target_"] == f"kexue_pipe.chart.{name}.draw"
+    assert node["_section_"] in SECTIONS and isinstance(node["_order_"], int)
+    assert node["_title_"] and "seeds" in node["_caption_"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_renders(name, tables):
+    module, knobs = _module(name), SYNTHETIC.knobs(name)
+    frame = theme.compact(module.data(tables, **knobs))
+    spec = module.draw(frame, **knobs).to_dict()
+    assert spec == module.draw(frame, **knobs).to_dict()
+    text = json.dumps(spec, allow_nan=False)
+    assert vl_convert.vegalite_to_png(text)[:8] == b"\x89PNG\r\n\x1a\n"
+    assert "mark-" in vl_convert.vegalite_to_svg(text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_data_is_a_function_of_the_rows_and_not_of_their_order(name, tables):
+    module, knobs = _module(name), SYNTHETIC.knobs(name)
+    first = module.data(tables, **knobs)
+    shuffled = {
+        key: frame.sample(fraction=1, shuffle=True, seed=1) for key, frame in tables.items()
+    }
+    second = module.data(shuffled, **knobs)
+    keys = [column for column in first.columns if first.schema[column] != pl.List(pl.Int64)]
+    assert_frame_equal(first.sort(keys), second.sort(keys))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_rows_in_give_no_rows_out(name, tables):
+    rows = {key: frame.clear() for key, frame in tables.items()}
+    assert _module(name).data(rows, **SYNTHETIC.knobs(name)).is_empty()
+    rows = {key: tables[key] if key in ("variants", "metrics") else rows[key] for key in rows}
+    assert _module(name).data(rows, **SYNTHETIC.knobs(name)).is_empty()

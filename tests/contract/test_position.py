@@ -1,0 +1,142 @@
+"""Every positional encoding, in a decoder: finite, causal, and alive in every number."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from kexue_pipe.core.components import build_model
+from kexue_pipe.core.contracts import Batch
+from kexue_pipe.graph.plans import component
+
+CONF = Path(__file__).parents[2] / "conf"
+V = 11  # vocabulary
+COMPOSED = {}  # composing takes longer than most tests
+
+
+def _names(group):
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def _raw(path):
+    return OmegaConf.to_container(OmegaConf.load(CONF / f"{path}.yaml"))
+
+
+def _facts(path, kind):
+    """The facts that a yaml file, or the one that it starts from, gives or needs."""
+    raw = _raw(path)
+    parents = [entry for entry in raw.get("defaults", []) if isinstance(entry, str)]
+    inherited = [_facts(f"{path.rsplit('/', 1)[0]}/{p}", kind) for p in parents if p != "_self_"]
+    return set(raw.get(kind, [])).union(*inherited)
+
+
+def _decoder(nodes):
+    task = SimpleNamespace(vocabulary_size=V, train_length=nodes["task"]["train_length"])
+    read = {group: component(nodes[group]) for group in ("model", "position", "attention")}
+    return build_model(read, task, 0)
+
+
+def _tokens(length, batch=2):
+    return torch.randint(V, (batch, length), generator=torch.Generator().manual_seed(0))
+
+
+def _numbers(name):
+    keys = _raw(f"position/{name}").items()
+    return [(name, k, v) for k, v in keys if k[0] != "_" and isinstance(v, int | float)]
+
+
+@pytest.fixture
+def build(compose_nodes):
+    def make(name, *overrides):
+        choices = ("size=smoke", f"position={name}", *overrides)
+        if choices not in COMPOSED:
+            COMPOSED[choices] = compose_nodes(list(choices))
+        return _decoder(COMPOSED[choices])
+
+    return make
+
+
+@pytest.fixture(params=_names("position"))
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def model(build, name):
+    return build(name)
+
+
+def test_loss_is_finite_and_its_gradient_reaches_every_parameter(model):
+    tokens = _tokens(model.train_length)
+    model.loss(Batch(tokens, tokens.roll(-1, 1)), torch.Generator()).loss.backward()
+    for parameter_name, parameter in model.named_parameters():
+        assert parameter.grad is not None, parameter_name
+        assert parameter.grad.isfinite().all() and (parameter.grad != 0).any(), parameter_name
+
+
+def test_gives_the_same_twice(build, name):
+    tokens = _tokens(13)
+    assert torch.equal(build(name)(tokens), build(name)(tokens))
+
+
+def test_hooks_keep_shapes(model):
+    position, pos = model.position, torch.arange(7.0)
+    H, D = model.attentions[0].layout.num_heads, model.attentions[0].layout.head_width
+    C = model.embedding.embedding_dim
+    q, k = torch.randn(2, 3, H, 7, D)[:, :, :, :5], torch.randn(2, 3, H, 7, D)
+    assert position.embed(torch.randn(3, 7, C), pos).shape == (3, 7, C)
+    rotated = position.rotate(q[0], k[0], pos[:5], pos)
+    assert [x.shape for x in rotated] == [q[0].shape, k[0].shape]
+    for scores in (
+        position.bias(q[0], pos[:5], pos),
+        position.scores(q[0], k[0], pos[:5], pos),
+    ):
+        assert scores is None or scores.shape in {(1, H, 5, 7), (3, H, 5, 7)}
+
+
+def test_a_block_of_queries_has_the_bias_and_rotation_of_the_whole(model):
+    position, pos = model.position.double(), torch.arange(17, dtype=torch.float64)
+    layout = model.attentions[0].layout
+    x = torch.randn(2, 3, layout.num_heads, 17, layout.head_width).double()
+    whole, block = (
+        position.rotate(*x, pos, pos),
+        position.rotate(x[0, :, :, 5:9], x[1], pos[5:9], pos),
+    )
+    torch.testing.assert_close(block[0], whole[0][:, :, 5:9], rtol=0, atol=1e-12)
+    torch.testing.assert_close(block[1], whole[1], rtol=0, atol=1e-12)
+    bias = position.bias(x[0], pos, pos)
+    if bias is not None:
+        part = position.bias(x[0, :, :, 5:9], pos[5:9], pos)
+        torch.testing.assert_close(part, bias[:, :, 5:9], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("factor", [0, 16])
+def test_one_token_and_a_length_far_beyond_training_are_finite(model, factor):
+    with torch.no_grad():
+        assert model(_tokens(max(1, factor * model.train_length))).isfinite().all()
+
+
+def test_relative_encodings_do_not_see_a_shift_and_the_others_do(model, name):
+    model, tokens = model.double(), _tokens(13)
+    pos = torch.arange(13, dtype=torch.float64)
+    moved = (model(tokens, pos) - model(tokens, pos + 1000)).abs().max()
+    assert (moved < 1e-8) == ("relative" in _facts(f"position/{name}", "_gives_"))
+
+
+def test_rotation_has_frequencies_that_can_be_replaced(model, name):
+    position = model.position
+    gives = "rotation" in _facts(f"position/{name}", "_gives_")
+    assert gives == hasattr(position, "with_frequencies")
+    if gives:
+        changed = position.with_frequencies(position.theta / 2)
+        tokens = _tokens(13)
+        assert not torch.equal(model.replace(position=changed)(tokens), model(tokens))
+
+
+@pytest.mark.parametrize("name, key, value", [n for p in _names("position") for n in _numbers(p)])
+def test_every_number_of_the_yaml_changes_the_output(build, name, key, value):
+    changed = build(name, f"position.{key}={value * 2}").double()
+    tokens = _tokens(13)
+    assert (build(name).double()(tokens) - changed(tokens)).abs().max() > 1e-9

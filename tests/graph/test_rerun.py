@@ -1,0 +1,187 @@
+"""The edit table: what an edit reruns, on a temporary copy of the repository, with real runs.
+
+Rows that only ask `snakemake -n` share one finished copy and restore what they edit.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.graph.checkout import Checkout
+
+ROPE, ALIBI = "task=text,size=smoke", "task=text,position=alibi,size=smoke"
+FSQ = "task=patches,quantizer=fsq,size=smoke"
+SWEEPS = ["size=smoke task=text position=rope,alibi", "size=smoke task=patches quantizer=fsq"]
+REPORT = {"collect default", "report default"}
+ALL = {f"evaluate {name}" for name in (ROPE, ALIBI, FSQ)}
+
+
+def job(stage: str, *names: str) -> set[str]:
+    return {f"{stage} {name}" for name in names}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    checkout = Checkout(tmp_path_factory.mktemp("rerun"), SWEEPS)
+    checkout.run("snakemake", "-j2")
+    return checkout
+
+
+@pytest.fixture
+def checkout(finished: Checkout) -> Iterator[Checkout]:
+    """Give the finished copy, and put its sources back afterwards."""
+    saved = finished.path.with_name("saved")
+    for name in ("conf", "kexue_pipe"):
+        shutil.copytree(finished.path / name, saved / name)
+    yield finished
+    for name in ("conf", "kexue_pipe"):
+        shutil.rmtree(finished.path / name)
+        shutil.copytree(saved / name, finished.path / name)
+    shutil.rmtree(saved)
+    assert finished.planned() == set()  # every row ends with a revert, which reruns nothing
+
+
+ALIBI_PY = "kexue_pipe/position/alibi.py"
+TABLE = {
+    "comment in position/alibi.py -> none": (
+        [(ALIBI_PY, "import torch", "# a comment\nimport torch")],
+        set(),
+    ),
+    "docstring word in position/alibi.py -> none": (
+        [(ALIBI_PY, '"""', '"""Indeed: ')],
+        set(),
+    ),
+    "number in position/alibi.py -> train and evaluate of the ALiBi variants, collect, report": (
+        [(ALIBI_PY, "2.0 **", "2.5 **")],
+        job("train", ALIBI) | job("evaluate", ALIBI) | REPORT,
+    ),
+    "helper used by rotary encodings only -> the rotary variants": (
+        [("kexue_pipe/core/rotation.py", "-2.0", "-2.5")],
+        job("train", ROPE) | job("evaluate", ROPE) | REPORT,
+    ),
+    "a metric -> every evaluation that measures attention, no training": (
+        [("kexue_pipe/metric/entropy.py", "-", "- 2.0 *")],
+        job("evaluate", ROPE, ALIBI) | REPORT,
+    ),
+    "a chart -> report only": (
+        [("conf/chart/fixed_token_sweep.yaml", "_order_: ", "_order_: 1")],
+        {"report default"},
+    ),
+    "extension.ntk key -> evaluate of the rotary variants, no training": (
+        [("conf/extension/ntk.yaml", "k: null", "k: 8.0")],
+        job("evaluate", ROPE) | REPORT,
+    ),
+    "task.evaluate.lengths -> evaluate, no training": (
+        [("conf/task/text.yaml", "lengths: null", "lengths: [32, 64]")],
+        job("evaluate", ROPE, ALIBI) | REPORT,
+    ),
+    "yaml comment -> none": (
+        [("conf/position/alibi.yaml", "\n", "\n# a comment\n")],
+        set(),
+    ),
+    "quantizer number -> its variants only": (
+        [("conf/quantizer/fsq.yaml", "eta: 1.0e-3", "eta: 2.0e-3")],
+        job("train", FSQ) | job("evaluate", FSQ) | REPORT,
+    ),
+}
+
+
+@pytest.mark.parametrize("row", TABLE)
+def test_edit_reruns_exactly(checkout: Checkout, row: str) -> None:
+    edits, expected = TABLE[row]
+    for file, old, new in edits:
+        checkout.edit(file, old, new)
+    assert checkout.planned() == expected
+
+
+def test_touch_reruns_nothing(checkout: Checkout) -> None:
+    for path in checkout.path.joinpath("kexue_pipe").rglob("*.py"):
+        os.utime(path)
+    assert checkout.planned() == set()
+
+
+def test_edit_with_an_old_timestamp_is_not_missed(checkout: Checkout) -> None:
+    checkout.edit(ALIBI_PY, "2.0 **", "2.5 **")
+    os.utime(checkout.path / ALIBI_PY, (0, 0))
+    assert f"train {ALIBI}" in checkout.planned()
+
+
+def test_key_order_in_yaml_reruns_nothing(checkout: Checkout) -> None:
+    path = checkout.path / "conf/position/alibi.yaml"
+    head, *lines = path.read_text().splitlines()
+    path.write_text("\n".join([head, *reversed(lines)]) + "\n")
+    assert checkout.planned() == set()
+
+
+def test_edit_after_the_records_of_snakemake_are_lost_is_not_missed(checkout: Checkout) -> None:
+    shutil.move(checkout.path / ".snakemake", checkout.path / "kept")
+    try:
+        assert checkout.planned() == set()
+        checkout.edit(ALIBI_PY, "2.0 **", "2.5 **")
+        assert checkout.planned() == job("train", ALIBI) | job("evaluate", ALIBI) | REPORT
+    finally:
+        shutil.rmtree(checkout.path / ".snakemake")
+        shutil.move(checkout.path / "kept", checkout.path / ".snakemake")
+
+
+def test_new_component_runs_the_new_variants_only(checkout: Checkout) -> None:
+    conf, code = checkout.path / "conf/position", checkout.path / "kexue_pipe/position"
+    shutil.copy(code / "alibi.py", code / "mine.py")
+    text = (conf / "alibi.yaml").read_text().replace("position.alibi.", "position.mine.")
+    (conf / "mine.yaml").write_text(text)
+    mine = ALIBI.replace("alibi", "mine")
+    suite = checkout.path / "conf/suite/default.yaml"
+    suite.write_text(suite.read_text().replace("rope,alibi", "rope,alibi,mine"))
+    assert checkout.planned() == job("train", mine) | job("evaluate", mine) | REPORT
+
+
+def test_a_damaged_or_missing_file_is_made_again(finished: Checkout) -> None:
+    damaged = finished.path / f"results/evaluate/{FSQ}/codes.parquet"
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:100])
+    (checkpoint,) = [
+        p for p in finished.path.glob("results/store/*/seed-0.safetensors")
+        if p.parent.name in (finished.path / f"results/train/{ALIBI}/checkpoints.json").read_text()
+    ]  # fmt: skip
+    checkpoint.unlink()
+    planned = finished.planned()
+    assert {f"train {ALIBI}", f"evaluate {FSQ}"} <= planned
+    before = finished.tables()
+    finished.run("snakemake", "-j2")
+    assert damaged.read_bytes() == whole
+    assert {k: v for k, v in finished.tables().items() if "codes" not in k} == {
+        k: v for k, v in before.items() if "codes" not in k
+    }
+    assert finished.planned() == set()
+
+
+def test_more_seeds_train_only_the_new_one_and_fewer_train_none(finished: Checkout) -> None:
+    output = finished.run("snakemake", "-j2", "--config", "seeds=2")
+    for name in (ROPE, ALIBI, FSQ):
+        assert f"{name} seed 0: in the store" in output
+        assert f"{name} seed 1: finished" in output
+    assert not any(job.startswith(("train", "evaluate")) for job in finished.planned())
+    finished.run("snakemake", "-j2")
+
+
+def test_an_override_leaves_nothing_to_do_and_two_spellings_train_once(finished: Checkout) -> None:
+    output = finished.run("kexue-pipe", "size=smoke", "position.base=500.0", "seeds=1")
+    assert "task=text,position.base=500,size=smoke seed 0: finished" in output
+    assert finished.planned() == set()
+    output = finished.run(
+        "kexue-pipe", "position=rope", "position.base=5e2", "size=smoke", "seeds=1"
+    )
+    assert "Nothing to be done" in output
+
+
+def test_suites_do_not_undo_each_other(finished: Checkout) -> None:
+    (finished.path / "conf/suite/other.yaml").write_text(
+        f"seeds: 1\nsweeps:\n  - {SWEEPS[0]}\n  - size=smoke task=text position=none\n"
+    )
+    output = finished.run("snakemake", "-j2", "--config", "suite=other")
+    assert "position=none,size=smoke seed 0: finished" in output
+    assert f"{ROPE} seed" not in output  # it stands in both suites and was trained before
+    assert finished.planned() == set()
+    assert finished.planned("--config", "suite=other") == set()

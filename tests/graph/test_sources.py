@@ -1,0 +1,63 @@
+"""Digests of code: what it means counts, not how it is written down."""
+
+import subprocess
+import sys
+
+import pytest
+
+from kexue_pipe.graph import sources
+from kexue_pipe.graph.errors import Refused
+
+
+def digest_of(tmp_path, monkeypatch, text: str) -> str:
+    package = tmp_path / "kexue_pipe"
+    package.mkdir(exist_ok=True)
+    (package / "__init__.py").write_text("")
+    (package / "thing.py").write_text(text)
+    monkeypatch.setattr(sources, "ROOT", tmp_path)
+    sources.module_digest.cache_clear()
+    try:
+        return sources.module_digest("kexue_pipe.thing")
+    finally:
+        sources.module_digest.cache_clear()
+
+
+def test_comments_layout_and_docstrings_do_not_count(tmp_path, monkeypatch) -> None:
+    plain = digest_of(tmp_path, monkeypatch, "def f(x):\n    return x + 1\n")
+    same = '"""Doc."""\n\n\ndef f(x):  # why\n    "doc"\n    return (x\n            + 1)\n'
+    assert digest_of(tmp_path, monkeypatch, same) == plain
+    assert digest_of(tmp_path, monkeypatch, "def f(x):\n    return x + 2\n") != plain
+
+
+def test_a_template_beside_a_module_counts(tmp_path, monkeypatch) -> None:
+    before = digest_of(tmp_path, monkeypatch, "x = 1\n")
+    (tmp_path / "kexue_pipe/thing.html").write_text("<p>")
+    assert digest_of(tmp_path, monkeypatch, "x = 1\n") != before
+
+
+def test_a_component_stands_on_core_and_not_on_its_siblings() -> None:
+    closure = sources.closure("kexue_pipe.position.alibi")
+    assert "kexue_pipe.core.contracts" in closure
+    assert not any(name.startswith("kexue_pipe.position.r") for name in closure)
+
+
+def test_training_does_not_stand_on_components_or_on_the_graph() -> None:
+    closure = sources.closure("kexue_pipe.train")
+    assert {name.split(".")[1] for name in closure if "." in name} <= {"core", "train"}
+
+
+def test_signatures_are_read_without_importing() -> None:
+    assert sources.signature("kexue_pipe.position.rope.Rope") == {"head_width", "base"}
+    with pytest.raises(Refused, match="defines no Nope"):
+        sources.signature("kexue_pipe.position.rope.Nope")
+    with pytest.raises(Refused, match="no component of this package"):
+        sources.split_target("os.system")
+
+
+def test_the_graph_imports_no_torch() -> None:
+    code = (
+        "import sys; from kexue_pipe.graph import workflow, names, suites, worker; "
+        "print(sorted(m for m in ('torch', 'polars', 'pyarrow', 'altair') if m in sys.modules))"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert output.stdout.strip() == "[]", output.stderr

@@ -1,0 +1,86 @@
+"""Both protocols on the real decoder, untrained."""
+
+import polars as pl
+import pytest
+import torch
+from hydra.utils import instantiate
+
+from kexue_pipe.core.components import build_model, build_task
+from kexue_pipe.core.tables import TABLES
+from kexue_pipe.graph.names import variant
+from kexue_pipe.graph.plans import component
+
+
+@pytest.fixture(scope="module")
+def parts():
+    """Build what a stage hands to the protocol, from the command line of a person."""
+    nodes = variant(["task=repeat", "size=smoke", "extension=[none,window,truncate]"]).nodes
+    groups = {g: component(nodes[g]) for g in ("task", "model", "position", "attention")}
+    task = build_task(groups)
+    return {
+        "model": build_model(groups, task, 0),
+        "task": task,
+        "extensions": {n: instantiate(component(x)) for n, x in nodes["extension"].items()},
+        "metrics": {n: instantiate(component(x)) for n, x in nodes["metric"].items()},
+        "settings": component(nodes["task"]["evaluate"]) | {"documents": 2},
+        "protocol": instantiate(component(nodes["model"]["evaluate"])),
+    }
+
+
+def run(parts, **settings):
+    parts = dict(parts)
+    protocol = parts.pop("protocol")
+    return protocol(**parts | {"settings": parts["settings"] | settings})
+
+
+@pytest.fixture(scope="module")
+def tables(parts):
+    return run(parts)
+
+
+def test_tables_lack_only_variant_and_seed(tables):
+    for kind, frame in tables.items():
+        expected = TABLES[kind].schema
+        assert dict(frame.schema) | {"variant": pl.String, "seed": pl.Int64} == dict(expected)
+        key = [column for column in TABLES[kind].key if column in frame.columns]
+        assert frame.height and frame.height == frame.unique(key).height
+        assert sum(frame.null_count().row(0)) == 0
+        floats = frame.select(pl.selectors.float()).to_numpy()
+        assert (floats == floats).all()
+
+
+def test_every_extension_is_swept_and_every_metric_measured(tables, parts):
+    assert set(tables["extrapolation"]["extension"]) == set(parts["extensions"])
+    attention = tables["attention"].filter(pl.col("extension") == "none")
+    assert set(attention["metric"]) == set(parts["metrics"])
+    assert set(attention["layer"]) == {0, 1} and set(attention["head"]) == set(range(4))
+
+
+def test_softmax_rows_obey_the_identities_of_the_metrics(tables):
+    wide = tables["attention"].pivot(
+        "metric", index=["extension", "layer", "head", "bin_lo"], values="sum"
+    )
+    assert (wide["pr"] <= wide["n_eff"] * (1 + 1e-9)).all()
+    assert wide["null_mass"].max() < 1e-4
+    counts = tables["attention"].group_by("extension", "layer", "head", "bin_lo")
+    assert counts.agg(pl.col("n_rows").n_unique())["n_rows"].max() == 1
+
+
+def test_the_model_and_its_gradients_are_left_alone(parts):
+    before = {name: value.clone() for name, value in parts["model"].state_dict().items()}
+    run(parts, lengths=[16])
+    for name, value in parts["model"].state_dict().items():
+        assert torch.equal(value, before[name])
+    assert all(parameter.grad is None for parameter in parts["model"].parameters())
+
+
+@pytest.mark.parametrize("lengths", [[1], [8], [64], [8, 40]])
+def test_any_lengths_work(parts, lengths):
+    frame = run(parts, lengths=lengths)["extrapolation"].filter(pl.col("protocol") == "fixed")
+    assert sorted(frame["length"].unique()) == lengths
+    assert frame.group_by("extension", "stream").agg(pl.col("n").n_unique())["n"].max() == 1
+
+
+def test_the_same_bits_come_out_twice(parts, tables):
+    again = run(parts)
+    assert all(again[kind].equals(frame) for kind, frame in tables.items())

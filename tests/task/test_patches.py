@@ -1,0 +1,100 @@
+"""Photographs: the documented tiles, and no pixel in two splits."""
+
+from zlib import crc32
+
+import numpy as np
+import pytest
+import torch
+
+from kexue_pipe.task import patches
+from kexue_pipe.task.patches import Patches
+
+SPLITS = ("train", "validation", "test")
+
+
+def build(train_length=16, token_size=4):
+    return Patches(train_length=train_length, token_size=token_size)
+
+
+def test_tiles_of_all_splits_are_the_eight_photographs():
+    # tiles of 16 x 16 pixels per photograph, without the rows and columns that do not fill one
+    counts = {"astronaut": 1024, "chelsea": 504, "coffee": 925, "coins": 432}
+    counts |= dict.fromkeys(["brick", "grass", "gravel", "ihc"], 1024)
+    task = build()
+    found = {name: 0 for name in counts}
+    for split in SPLITS:
+        for name, tiles in task.images(split).items():
+            assert tiles.shape[1:] == (1, 16, 16)
+            found[name] += len(tiles)
+    assert found == counts
+
+
+def test_every_photograph_has_test_tiles():
+    assert len(build().images("test")) == 8
+
+
+def test_pixels_are_between_minus_one_and_one():
+    whole = build().whole_image("camera")
+    assert whole.shape == (1, 1, 512, 512) and whole.dtype == torch.float32
+    assert whole.min() == -1 and whole.max() == 1
+    grey = (whole + 1) * 127.5
+    torch.testing.assert_close(grey, grey.round(), rtol=0, atol=1e-4)
+
+
+def painted(task):
+    """Paint each super-block in the colour of its split."""
+    colours = {"test": 0, "validation": 100}
+    photographs = {}
+    for name, photograph in task._photographs.items():
+        paint = np.empty_like(photograph)
+        for r in range(-(-photograph.shape[0] // 64)):
+            for c in range(-(-photograph.shape[1] // 64)):
+                value = {0: 0, 1: 100}.get(crc32(f"{name}/{r}/{c}".encode()) % 10, 255)
+                paint[64 * r : 64 * r + 64, 64 * c : 64 * c + 64] = value
+        photographs[name] = paint
+    task.__dict__["_photographs"] = photographs
+    return {**{k: 2 * v / 255 - 1 for k, v in colours.items()}, "train": 1.0}
+
+
+@pytest.mark.parametrize(("train_length", "token_size"), [(16, 4), (4, 4), (64, 8)])
+def test_no_pixel_is_in_two_splits(train_length, token_size):
+    task = build(train_length, token_size)
+    colours = painted(task)
+    for split, colour in colours.items():
+        drawn = task.batch(split, 0, 0, 200).inputs
+        fixed = torch.cat(list(task.images(split).values()))
+        for images in (drawn, fixed):
+            torch.testing.assert_close(images, torch.full_like(images, colour))
+
+
+def test_training_patches_lie_off_the_grid_and_are_mirrored():
+    task = build()
+    ramp = np.arange(64, dtype=np.uint8) * 2
+    task.__dict__["_photographs"] = {"coins": np.tile(ramp, (512, 8))}
+    images = task.batch("train", 0, 0, 600).inputs[:, 0, 0]  # (B, s), grey rises along a row
+    columns = ((images + 1) * 127.5 / 2).round().int()
+    slope = columns[:, 1] - columns[:, 0]
+    assert set(slope.tolist()) == {-1, 1}
+    assert len((columns[slope == 1, 0] % 16).unique()) > 10
+
+
+def test_camera_is_in_no_split():
+    task = build()
+    assert all("camera" not in task.images(split) for split in SPLITS)
+    assert all(name != "camera" for tiles in task._tiles.values() for name, _, _ in tiles)
+
+
+def test_patches_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="train_length=8 "):
+        build(8)
+    with pytest.raises(ValueError, match="train_length=64 tokens of token_size=16"):
+        build(64, 16)
+
+
+def test_changed_photograph_and_missing_package_are_one_sentence(monkeypatch):
+    monkeypatch.setitem(patches.DIGESTS, "ihc", "0" * 12)
+    with pytest.raises(ValueError, match=r"ihc.png of scikit-image 0.26.0 .*pip install"):
+        build().batch("train", 0, 0, 1)
+    monkeypatch.setattr(patches, "find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match="pip install scikit-image==0.26.0"):
+        build().batch("train", 0, 0, 1)
