@@ -1,6 +1,6 @@
 """Collect: the tables of a suite's variants into one sorted parquet file per kind.
 
-    python -m kexue_pipe.collect results/plans/collect/{suite}.json results/tables/{suite}
+    python -m kexue_pipe.collect results/plans/collect/{suite}/plan.json results/tables/{suite}
 
 Of each variant the first `seeds` seeds are taken, so that more finished seeds change nothing.
 """

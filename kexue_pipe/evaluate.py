@@ -1,6 +1,6 @@
 """Evaluate: all seeds of one variant under all its extensions, from a plan to parquet tables.
 
-    python -m kexue_pipe.evaluate results/plans/evaluate/{variant}.json \
+    python -m kexue_pipe.evaluate results/plans/evaluate/{variant}/plan.json \
         results/train/{variant}/checkpoints.json results/evaluate/{variant}
 
 Checkpoints are read only; what is measured is decided by the `evaluate` node of the model.

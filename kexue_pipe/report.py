@@ -97,7 +97,11 @@ def charts(tables: dict[str, pl.DataFrame], plan: dict) -> Iterator[dict[str, An
 
 def _seeds(frame: pl.DataFrame) -> str:
     low, high = (int(bound) for bound in theme.extent(frame, "k"))
-    several = f"n = {low} seed{'s' * (low != 1)}" if low == high else f"n = {low} to {high} seeds"
+    several = (
+        f"n\u00a0=\u00a0{low} seed{'s' * (low != 1)}"
+        if low == high
+        else f"n\u00a0=\u00a0{low} to {high} seeds"
+    )
     if high < statistics.MIN_SEEDS:
         return f"{several}: no interval."
     partly = ", no interval where there are fewer than 3" * (low < statistics.MIN_SEEDS)
@@ -203,7 +207,7 @@ def render(plan: dict, tables: dict[str, pl.DataFrame]) -> str:
     counts = tables["runs"].group_by("variant").len()["len"].to_list()
     seeds = max(counts, default=0)
     bundle = vl_convert.javascript_bundle(
-        None, vl_version=".".join(alt.SCHEMA_VERSION[1:].split(".")[:2])
+        "window.vegaEmbed = vegaEmbed;", vl_version=".".join(alt.SCHEMA_VERSION[1:].split(".")[:2])
     )
     hashes = tables["variants"].filter(pl.col("data_hash") != "").select("task", "data_hash")
     return environment.get_template("report_template.html").render(

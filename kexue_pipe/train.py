@@ -1,6 +1,6 @@
 """Train: all seeds of one variant, from a plan to checkpoints, a training table and a manifest.
 
-    python -m kexue_pipe.train results/plans/train/{variant}.json results/train/{variant}
+    python -m kexue_pipe.train results/plans/train/{variant}/plan.json results/train/{variant}
 
 Every random draw of step t comes from (task, "train", seed, t), so an interrupted training that
 resumes ends with the same bits, and variants with the same seed see the same data.

@@ -44,7 +44,7 @@ def data(tables: dict[str, pl.DataFrame], *, min_tokens: float) -> pl.DataFrame:
 def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     """Draw one panel for each split: a row for each quantizer, a point for each measure."""
     marked = pl.when("truncated").then(pl.col("label") + " *").otherwise("label")
-    frame = frame.with_columns(name=marked + pl.format(" (K = {})", "num_codes"))
+    frame = frame.with_columns(name=marked)
 
     def panel(part: pl.DataFrame) -> theme.Panel:
         names = part["name"].unique(maintain_order=True).to_list()
@@ -56,7 +56,16 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
         colour = colour.scale(domain=list(MEASURES), range=list(theme.PALETTE[:2]))
         shape = alt.Shape("measure:N", title="measure").scale(domain=list(MEASURES))
         whole = base.transform_filter("datum.seed === null")
-        tooltip = ["label:N", "measure:N", "mean:Q", "low:Q", "high:Q", "k:Q", "attainable:Q"]
+        tooltip = [
+            "label:N",
+            "measure:N",
+            "mean:Q",
+            "low:Q",
+            "high:Q",
+            "k:Q",
+            "num_codes:Q",
+            "attainable:Q",
+        ]
         possible = whole.mark_tick(thickness=2, size=12).encode(
             x=alt.X("attainable:Q", title=share)
         )

@@ -17,11 +17,10 @@ PANEL = ["task", "stream", "unit"]
 UNSOLVED = "not solved in range"
 
 
-def data(tables: dict[str, pl.DataFrame], *, extensions: list[str], top: int) -> pl.DataFrame:
+def data(tables: dict[str, pl.DataFrame], *, controls: list[str], top: int) -> pl.DataFrame:
     """Give median, smallest and largest effective length over seeds, best first in each panel."""
     values = statistics.measured(tables, "fixed", ["length"])
-    if extensions:
-        values = values.filter(pl.col("extension").is_in(extensions))
+    values = values.filter(~pl.col("extension").is_in(controls))
     runs = tables["runs"].select("variant", "seed", "solved", "status")
     each = statistics.effective_lengths(values).join(
         runs, on=["variant", "seed"], how="left", maintain_order="left"
@@ -47,7 +46,8 @@ def data(tables: dict[str, pl.DataFrame], *, extensions: list[str], top: int) ->
     best = [*PANEL, "ranked", "median", "low", "high", "order", "extension"]
     frame = frame.sort(best, descending=[False] * 3 + [True] * 4 + [False] * 2)
     frame = frame.with_columns(rank=pl.int_range(1, pl.len() + 1).over(PANEL))
-    frame = frame.filter((pl.col("rank") <= top) | pl.col("new") | (pl.col("suffix") == ""))
+    default = (pl.col("suffix") == "") & plain
+    frame = frame.filter((pl.col("rank") <= top) | pl.col("new") | default)
     numbers = ["median", "low", "high"]
     return frame.with_columns(pl.when("ranked").then(name).alias(name) for name in numbers)
 

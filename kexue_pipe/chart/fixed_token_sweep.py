@@ -26,9 +26,8 @@ def data(
     by = [name for i, name in enumerate(by) if name not in by[:i]]
     frame = statistics.over_seeds(values, by)
     sign = pl.when(pl.col("unit") == "accuracy").then(1).otherwise(-1)
-    frame = frame.with_columns(
-        gain=sign * pl.col("mean"), control=pl.col("extension").is_in(controls)
-    )
+    frame = frame.with_columns(control=pl.col("extension").is_in(controls))
+    frame = frame.with_columns(gain=pl.when(~pl.col("control")).then(sign * pl.col("mean")))
     own = pl.col("seed").is_null() & ~pl.col("control")
     start = frame.filter(own, pl.col("length") == pl.col("train_length"))
     start = start.select("variant", "extension", "stream", in_range="mean").unique()

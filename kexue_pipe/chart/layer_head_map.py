@@ -62,5 +62,7 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.FacetChart:
             ],
         )
     )
-    cells = cells.transform_filter(pick).properties(width=110, height=alt.Step(20)).add_params(pick)
-    return cells.facet(alt.Facet("panel:N", title=None, sort=panels), columns=6)
+    cells = cells.transform_filter(pick).properties(width=130, height=alt.Step(20)).add_params(pick)
+    return cells.facet(
+        alt.Facet("panel:N", title=None, sort=panels, header=alt.Header(labelLimit=150)), columns=6
+    )

@@ -206,15 +206,17 @@ def _quantizers(tables: dict[str, pl.DataFrame]) -> Iterator[str]:
     """Name the best quantizer of each rate, against the second best at that rate."""
     runs = statistics.psnr(tables).filter(pl.col("nominal").is_finite())
     runs = runs.with_columns(gain="value", unit=pl.lit("dB"), rate=pl.col("nominal").round(2))
-    for (split, rate), group in runs.group_by("split", "rate", maintain_order=True):
-        means = group.group_by("label").agg(pl.col("gain").mean()).sort("gain", descending=True)
-        if means.height < 2:
-            continue
-        first, second = means["label"][:2]
-        left, right = group.filter(label=first), group.filter(label=second)
-        for row in _difference(left, right, ["unit"]).iter_rows(named=True):
-            yield (
-                f"At {rate:.2f} bits per pixel {first} reconstructs best of {means.height} "
-                f"quantizers, by {_effect(row, '')} over {second} "
-                f"({split} images, {row['k']} seeds)."
-            )
+    for (split,), images in runs.sort("rate").group_by("split", maintain_order=True):
+        parts, seeds = [], 0
+        for (rate,), group in images.group_by("rate", maintain_order=True):
+            means = group.group_by("label").agg(pl.col("gain").mean())
+            names = means.sort("gain", "label", descending=True)["label"].head(2).to_list()
+            if len(names) < 2:
+                continue
+            left, right = (group.filter(label=name) for name in names)
+            for row in _difference(left, right, ["unit"]).iter_rows(named=True):
+                parts.append(f"{names[0]} at {rate:.2f}, by {_effect(row, '')} over {names[1]}")
+                seeds = row["k"]
+        if parts:
+            best = "; ".join(parts)
+            yield f"Best at equal bits per pixel: {best} ({split} images, {seeds} seeds)."

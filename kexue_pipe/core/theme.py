@@ -229,7 +229,7 @@ def layers(
     )
     singles = base.transform_filter("datum.seed !== null").mark_point(size=16, clip=True)
     singles = singles.encode(y=y, opacity=shown(0.45, 0.05), tooltip=tooltip)
-    return alt.layer(*extra, band, line, points, singles).properties(width=WIDTH, height=HEIGHT)
+    return alt.layer(points, *extra, band, line, singles).properties(width=WIDTH, height=HEIGHT)
 
 
 def field_of(x: alt.X) -> str:

@@ -122,9 +122,14 @@ def _hash_file(path: str) -> str:
 Outputs = dict[Path, Callable[[Path], str]]  # how to read the digest inside each output
 
 
+def plan_path(stage: str, name: str) -> Path:
+    """Give the place of a plan: a folder of its own, since Snakemake lists a folder only once."""
+    return PLANS / stage / name / "plan.json"
+
+
 def write_plan(plan: dict[str, Any], name: str, outputs: Outputs) -> Path:
     """Write a plan, newer than its outputs exactly if these were not made from its digest."""
-    path = PLANS / plan["stage"] / f"{name}.json"
+    path = plan_path(plan["stage"], name)
     stale = next(filter(None, (_stale(plan["digest"], *item) for item in outputs.items())), "")
     text = json.dumps(plan | {"rerun": stale}, indent=1, sort_keys=True) + "\n"
     if not path.is_file() or path.read_text() != text:
@@ -183,7 +188,7 @@ def page(path: str) -> Outputs:
 
     def read_page(path: Path) -> str:
         with open(path, encoding="utf-8") as file:
-            found = re.search(r'name="kexue_pipe.digest" content="(\w+)"', file.read(4096))
+            found = re.search(r'name="kexue-pipe-digest" content="(\w+)"', file.read(4096))
         if found is None:
             raise ValueError("no digest in it")
         return found[1]

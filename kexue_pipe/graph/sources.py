@@ -51,7 +51,7 @@ def module_digest(module: str) -> str:
     assert path is not None
     tree = _without_docstrings(ast.parse(path.read_text(encoding="utf-8")))
     digest = hashlib.sha256(ast.dump(tree).encode())
-    for companion in sorted(path.parent.glob(f"{path.stem}.*")):
+    for companion in sorted(path.parent.glob(f"{path.stem}*")):
         if companion.suffix in {".html", ".css", ".js"}:
             digest.update(companion.read_bytes())
     return digest.hexdigest()[:16]

@@ -87,7 +87,10 @@ def _score(model: Any, documents: Batch, length: int, last: int, tokens_per_batc
         tokens, labels = (tensor[:, -length:].to(device) for tensor in batch)
         labels = labels[:, -last:]
         logits = model(tokens, last=last)  # (B, last, V)
-        loss = F.cross_entropy(logits.mT, labels, reduction="none", ignore_index=IGNORED).double()
+        loss = F.cross_entropy(
+            logits.flatten(0, 1), labels.flatten(), reduction="none", ignore_index=IGNORED
+        )
+        loss = loss.view_as(labels).double()
         scored = labels != IGNORED
         correct = (logits.argmax(-1) == labels) & ~loss.isnan() & scored
         parts.append(_Scores(loss.cpu(), correct.cpu(), scored.cpu()))
@@ -95,7 +98,7 @@ def _score(model: Any, documents: Batch, length: int, last: int, tokens_per_batc
 
 
 def _curve(scores: _Scores, train_length: int) -> Iterator[dict[str, int | float]]:
-    """Give the sums of every position bin that has a finite-context score."""
+    """Give the sums of every position bin that holds a scored token."""
     # an extension answers NaN where it makes no prediction: such tokens are not scored
     scores = scores._replace(scored=scores.scored & ~scores.loss.isnan())
     for low, high in pairwise(position_edges(scores.loss.shape[1], train_length)):

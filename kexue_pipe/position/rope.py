@@ -15,10 +15,10 @@ Departure: pairs are (m, m + D/2), as in Llama, and not (2m, 2m + 1): a permutat
 Whatever gives `rotation` has `theta` and `with_frequencies`; context extensions use these two.
 """
 
-import torch
 from torch import Tensor
 
 from kexue_pipe.core.contracts import Position
+from kexue_pipe.core.rotation import frequencies, table, turn
 from kexue_pipe.core.share import share
 
 
@@ -31,9 +31,8 @@ class Rope(Position):
         super().__init__()
         if head_width % 2:
             raise ValueError(f"head_width = {head_width} does not split into pairs of channels")
-        exponent = torch.arange(0, head_width, 2, dtype=torch.float64) / head_width
         # not persistent: loading a checkpoint must not undo a change of frequencies
-        self.register_buffer("theta", base**-exponent, persistent=False)  # (D/2,)
+        self.register_buffer("theta", frequencies(head_width, base), persistent=False)  # (D/2,)
 
     def with_frequencies(self, theta: Tensor) -> "Rope":
         """Give the same encoding with other frequencies, (D/2,) radians per token."""
@@ -41,17 +40,6 @@ class Rope(Position):
 
     def rotate(self, q: Tensor, k: Tensor, pos_q: Tensor, pos_k: Tensor) -> tuple[Tensor, Tensor]:
         """Turn queries and keys by their positions."""
-        table_q = self._table(pos_q, q.dtype)
-        table_k = table_q if pos_k is pos_q else self._table(pos_k, k.dtype)
-        return _turn(q, *table_q), _turn(k, *table_k)
-
-    def _table(self, pos: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        # float64: in bfloat16 an angle is off by 0.7 rad at position 4096
-        angle = pos.double()[:, None] * self.theta.double()  # (T, D/2)
-        cos, sin = angle.cos().to(dtype), angle.sin().to(dtype)
-        return torch.cat((cos, cos), dim=-1), torch.cat((-sin, sin), dim=-1)  # (T, D)
-
-
-def _turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    # (x1, x2) -> (x1 cos - x2 sin, x2 cos + x1 sin)
-    return torch.addcmul(x.roll(x.shape[-1] // 2, dims=-1) * sin, x, cos)
+        table_q = table(pos_q, self.theta, q.dtype)
+        table_k = table_q if pos_k is pos_q else table(pos_k, self.theta, k.dtype)
+        return turn(q, *table_q), turn(k, *table_k)
