@@ -1,6 +1,7 @@
 """The report stage: collected tables in, one HTML file out that needs nothing else.
 
-    python -m kexue_pipe.report --plan PLAN.json --tables DIR [--beside DIR] --output X.html
+    python -m kexue_pipe.report results/plans/report/{suite}/plan.json results/tables/{suite} \
+        results/report/{suite}.html
 
 The plan says which charts are drawn and where the numbers come from; all numbers come from the
 tables. Charts without rows are left out, and so is a section without charts. No torch.
@@ -27,6 +28,7 @@ from PIL import Image
 from kexue_pipe.core import findings, statistics, theme
 from kexue_pipe.core.files import atomic_write
 from kexue_pipe.core.tables import TABLES, read_table
+from kexue_pipe.graph.worker import load_plan, run, say
 
 ROOT = Path(__file__).parent
 PICTURE = 160  # pixels at the centre of a reconstruction that are shown
@@ -229,19 +231,17 @@ def render(plan: dict, tables: dict[str, pl.DataFrame]) -> str:
 
 
 def main() -> None:
-    """Read the command line and write the report."""
-    parser = argparse.ArgumentParser(prog="python -m kexue_pipe.report", description=__doc__)
-    parser.add_argument(
-        "--plan", required=True, help="what to draw, and where it comes from (json)"
-    )
-    parser.add_argument("--tables", required=True, help="folder of the collected tables")
-    parser.add_argument("--beside", help="tables of the baseline suite, shown beside the new rows")
-    parser.add_argument("--output", required=True, help="the HTML file that is written")
+    """Write the report of a plan."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("plan", type=Path)
+    parser.add_argument("tables", type=Path)
+    parser.add_argument("output", type=Path)
     arguments = parser.parse_args()
-    plan = json.loads(Path(arguments.plan).read_text())
-    tables = load(arguments.tables, arguments.beside, plan)
+    plan = load_plan(arguments.plan)
+    tables = load(arguments.tables, plan.get("beside"), plan)
     atomic_write(arguments.output, render(plan, tables))
+    say(f"report {plan['suite']}: {arguments.output}")
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

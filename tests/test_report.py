@@ -31,6 +31,7 @@ PLAN = {
     },
     "skipped": [{"name": "task=text,attention=x", "reason": "it needs </script> a score matrix"}],
     "versions": {"altair": "6"},
+    "sources": {},
 }
 
 
@@ -41,10 +42,9 @@ def _write(tables: dict[str, pl.DataFrame], folder: Path) -> Path:
     return folder
 
 
-def _page(folder: Path, tables: dict[str, pl.DataFrame], *more: str) -> Path:
+def _page(folder: Path, tables: dict[str, pl.DataFrame]) -> Path:
     (folder / "plan.json").write_text(json.dumps(PLAN))
-    arguments = ["--plan", folder / "plan.json", "--tables", _write(tables, folder / "tables")]
-    arguments += ["--output", folder / "page.html", *more]
+    arguments = [folder / "plan.json", _write(tables, folder / "tables"), folder / "page.html"]
     command = [sys.executable, "-m", "kexue_pipe.report", *map(str, arguments)]
     subprocess.run(command, check=True, cwd=TESTS.parent)
     return folder / "page.html"
@@ -53,7 +53,7 @@ def _page(folder: Path, tables: dict[str, pl.DataFrame], *more: str) -> Path:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory) -> Path:
     tables = SYNTHETIC.raw_tables()
-    rename = pl.col("variant").replace("task=text,position=nope", EVIL)
+    rename = pl.col("variant").replace("task=text,position=none", EVIL)
     return _page(
         tmp_path_factory.mktemp("report"), {k: t.with_columns(rename) for k, t in tables.items()}
     )
@@ -152,7 +152,7 @@ def test_findings_follow_the_sign_and_leave_out_what_is_small():
 
 def test_variants_that_are_not_solved_in_range_take_no_part_in_findings():
     repeat = [s for s in findings.findings(SYNTHETIC.prepared()) if "(repeat documents" in s]
-    assert repeat and not any("nope" in s for s in repeat)
+    assert repeat and not any("position=none" in s for s in repeat)
 
 
 def test_names_split_at_commas_outside_brackets_and_quotes():

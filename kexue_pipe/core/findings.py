@@ -62,7 +62,7 @@ RULES = (
         "At {t} tokens {left} is worse by {effect} than {right} with a test-time window",
     ),
     Rule(
-        Side("position=nope", "none", 1),
+        Side("position=none", "none", 1),
         Side("", "none", 1),
         "In range, {left} is better by {effect} than {right}",
         "In range, {left} is worse by {effect} than {right}",
@@ -163,7 +163,7 @@ def _extensions(values: pl.DataFrame) -> Iterator[str]:
             row = better.row(0, named=True)
             yield (
                 f"Of {len(names)} test-time extensions of {label}, {better.height} beat the window "
-                f"control at {8 * n} tokens; the best, {row['extension']}, by "
+                f"control at {8 * n} tokens; the best on these data, {row['extension']}, by "
                 f"{_effect(row, task)}" + _where(task, stream, row["k"])
             )
 
@@ -219,4 +219,4 @@ def _quantizers(tables: dict[str, pl.DataFrame]) -> Iterator[str]:
                 seeds = row["k"]
         if parts:
             best = "; ".join(parts)
-            yield f"Best at equal bits per pixel: {best} ({split} images, {seeds} seeds)."
+            yield f"Best on these data at equal bits per pixel: {best} ({split} images, {seeds} seeds)."

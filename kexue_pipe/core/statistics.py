@@ -147,6 +147,7 @@ def psnr(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
     rate = pl.col("n_tokens").sum() / pixels
     return (
         tables["reconstruction"]
+        .filter(pl.col("split") != "original")
         .group_by("variant", "seed", "split")
         .agg(
             value=10 * (4 * pixels / pl.col("squared_error").sum()).log10(),

@@ -139,7 +139,7 @@ def report_plan_of(suite: str) -> tuple[dict[str, Any], Path]:
     plan = plans.report_plan(suite, report_nodes(), inputs) | {
         "variants": evaluated_names(suite),
         "skipped": expansion(suite)["skipped"],
-        "beside": load_suite(suite).beside,
+        "beside": str(Path(_beside(suite)[0]).parent) if _beside(suite) else None,
         "seeds": _run["seeds"],
     }
     return plan, plans.write_plan(plan, suite, plans.page(f"results/report/{suite}.html"))

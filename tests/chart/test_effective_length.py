@@ -16,7 +16,7 @@ def test_text_lengths_by_hand(frame):
     assert lengths == {
         "position=alibi": 1024.0,
         "rope · softmax + yarn": 128.0,
-        "position=nope": 128.0,
+        "position=none": 128.0,
         "rope · softmax": 64.0,
     }
 
@@ -30,7 +30,7 @@ def test_seeds_are_shown_as_a_range_and_not_averaged(frame):
 
 def test_what_is_not_solved_in_range_is_named_and_not_ranked(frame):
     row = frame.filter(task="repeat").row(-1, named=True)
-    assert (row["name"], row["status"]) == ("position=nope", "not solved in range")
+    assert (row["name"], row["status"]) == ("position=none", "not solved in range")
     assert row["median"] is None and not row["ranked"]
 
 

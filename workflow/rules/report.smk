@@ -36,5 +36,5 @@ rule report:
         "../envs/kexue_pipe.yaml"
     threads: 1
     shell:
-        "python -m kexue_pipe.report --plan {input.plan:q}"
-        " --tables results/tables/{wildcards.suite:q} --output {output:q} 2>&1 | tee {log:q}"
+        "python -m kexue_pipe.report {input.plan:q} results/tables/{wildcards.suite:q} {output:q}"
+        " 2>&1 | tee {log:q}"
