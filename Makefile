@@ -1,7 +1,7 @@
 # `make` installs everything into .venv and runs the default suite; `make help` lists the rest.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := kexue_pipe tests benchmarks
+SOURCES := kexue_pipe tests
 
 .DEFAULT_GOAL := report
 .PHONY: report smoke test test-fast check format docs lock clean help
@@ -31,7 +31,7 @@ format: .venv/tested  ## format the code
 	$(BIN)/snakefmt Snakefile workflow
 
 docs: .venv/installed  ## rewrite docs/tables.md from the schemas
-	$(BIN)/python -m kexue_pipe.core.tables > docs/tables.md
+	$(BIN)/python -m kexue_pipe.core.table_docs > docs/tables.md
 
 lock: .venv/tested  ## write the exact versions of .venv into requirements.lock
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu//' > requirements.lock

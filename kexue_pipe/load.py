@@ -6,9 +6,9 @@ from pathlib import Path
 
 from kexue_pipe.core.components import build_model, build_task
 from kexue_pipe.core.contracts import Model
+from kexue_pipe.core.spelling import split_name
 from kexue_pipe.core.store import load_weights
 from kexue_pipe.graph.plans import plan_path
-from kexue_pipe.graph.request import split_name
 from kexue_pipe.graph.sources import ROOT
 
 
@@ -17,13 +17,13 @@ def load(name: str, seed: int = 0) -> Model:
 
     Raises FileNotFoundError where it is not trained, with the command that trains it.
     """
-    plan_path = ROOT / plan_path("train", name)
+    plan_file = ROOT / plan_path("train", name)
     manifest_path = ROOT / "results/train" / name / "checkpoints.json"
-    if not (plan_path.is_file() and manifest_path.is_file()):
+    if not (plan_file.is_file() and manifest_path.is_file()):
         raise FileNotFoundError(
             f"{name} is not trained; run: kexue-pipe {shlex.join(split_name(name))}"
         )
-    plan, manifest = json.loads(plan_path.read_text()), json.loads(manifest_path.read_text())
+    plan, manifest = json.loads(plan_file.read_text()), json.loads(manifest_path.read_text())
     entry = next((e for e in manifest["seeds"] if e["seed"] == seed), None)
     if entry is None:
         raise FileNotFoundError(

@@ -27,6 +27,7 @@ from PIL import Image
 
 from kexue_pipe.core import findings, statistics, theme
 from kexue_pipe.core.files import atomic_write
+from kexue_pipe.core.spelling import split_name
 from kexue_pipe.core.tables import TABLES, read_table
 from kexue_pipe.graph.worker import load_plan, run, say
 
@@ -135,7 +136,7 @@ def variants(tables: dict[str, pl.DataFrame], plan: dict) -> list[dict[str, Any]
     for row in joined.iter_rows(named=True):
         name = row["variant"]
         command = plan.get("commands", {}).get(name)
-        row["command"] = command or shlex.join(["kexue-pipe", *theme.split_name(name)])
+        row["command"] = command or shlex.join(["kexue-pipe", *split_name(name)])
         row |= {stage: stages.get((name, stage)) for stage in ("train", "evaluate")}
         rows.append(row)
     return rows

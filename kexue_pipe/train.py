@@ -8,6 +8,7 @@ resumes ends with the same bits, and variants with the same seed see the same da
 
 import argparse
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from kexue_pipe.graph.worker import Progress, load_plan, run, say
 STORE = "results/store"
 LOGGED_STRETCHES = 50  # rows of the training table per seed
 SAVE_EVERY = 100  # steps between two saved states
+TIMING = ("seed", "seconds", "tokens_per_second", "machine")  # of a record, in the timing table
+MANIFEST = ("seed", "status", "steps", "sha256")  # of a record, in the manifest
 
 
 def train_seed(plan: dict[str, Any], seed: int, files: Seed) -> dict[str, Any]:
@@ -39,18 +42,22 @@ def train_seed(plan: dict[str, Any], seed: int, files: Seed) -> dict[str, Any]:
     optimizer = recipe.optimizer(model)
     settings = nodes["task"]["train"]
     num_steps = recipe.num_steps(settings["steps"])
-    log = torch.full((num_steps, 3), float("nan"), dtype=torch.float64)  # loss, accuracy, lr
+    log = torch.full((num_steps, 3), math.nan, dtype=torch.float64)  # loss, accuracy, lr
     start = files.resume(model, optimizer, log)
     if start:
         say(f"{plan['variant']} seed {seed}: resumes at step {start}/{num_steps}")
     progress = Progress(f"train {plan['variant']} seed {seed}", num_steps)
+    generator = torch.Generator(device)
     began, status, steps = time.perf_counter(), "finished", num_steps
     model.train()
     for step in range(start, num_steps):
-        rate = recipe.rate(step, num_steps)
-        loss, accuracy = _step(model, optimizer, recipe, task, seed, step, rate, settings, device)
-        log[step] = torch.tensor([loss, float("nan") if accuracy is None else accuracy, rate])
-        if not log[step, 0].isfinite():
+        batch = task.batch("train", seed, step, settings["batch_size"])
+        generator.manual_seed(seed * 2**32 + step)
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.rate(step, num_steps)
+        loss, accuracy = _step(model, optimizer, recipe, batch, generator)
+        log[step] = torch.tensor([loss, accuracy, recipe.rate(step, num_steps)])
+        if not math.isfinite(loss):
             status, steps = "diverged", step + 1
             say(f"{plan['variant']} seed {seed}: the loss is {loss} at step {step}; stopped")
             break
@@ -77,28 +84,20 @@ def _step(
     model: Model,
     optimizer: torch.optim.Optimizer,
     recipe: Any,
-    task: Task,
-    seed: int,
-    step: int,
-    rate: float,
-    settings: dict[str, Any],
-    device: torch.device,
-) -> tuple[float, float | None]:
-    batch = Batch(*(t.to(device) for t in task.batch("train", seed, step, settings["batch_size"])))
-    generator = torch.Generator(device).manual_seed(seed * 2**32 + step)
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    result = model.loss(batch, generator)
+    batch: Batch,
+    generator: torch.Generator,
+) -> tuple[float, float]:
+    """Take one optimizer step; give the loss and the accuracy, NaN where there is none."""
+    result = model.loss(Batch(*(part.to(generator.device) for part in batch)), generator)
     optimizer.zero_grad(set_to_none=True)
     result.loss.backward()
     recipe.clip(model)
     optimizer.step()
-    return result.loss.item(), result.accuracy
+    return result.loss.item(), math.nan if result.accuracy is None else result.accuracy
 
 
 def _tokens(task: Task) -> int:
-    inputs = task.batch("train", 0, 0, 1).inputs
-    return inputs[0].numel()
+    return task.batch("train", 0, 0, 1).inputs.numel()
 
 
 def _stretches(variant: str, seed: int, log: torch.Tensor) -> pl.DataFrame:
@@ -161,10 +160,6 @@ def _write(plan: dict[str, Any], records: list[dict[str, Any]], output: Path) ->
         ],
     }
     atomic_write(output / "checkpoints.json", json.dumps(manifest, indent=1) + "\n")
-
-
-TIMING = ("seed", "seconds", "tokens_per_second", "machine")
-MANIFEST = ("seed", "status", "steps", "sha256")
 
 
 def _pick(record: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:

@@ -155,11 +155,6 @@ def test_variants_that_are_not_solved_in_range_take_no_part_in_findings():
     assert repeat and not any("position=none" in s for s in repeat)
 
 
-def test_names_split_at_commas_outside_brackets_and_quotes():
-    name = "task=text,a=[1,2],b='x,y',c={d:1,e:2}"
-    assert theme.split_name(name) == ["task=text", "a=[1,2]", "b='x,y'", "c={d:1,e:2}"]
-
-
 def test_labels_leave_out_what_all_variants_share():
     names = ["task=text,size=smoke", "task=text,position=alibi,size=smoke"]
     frame = SYNTHETIC.raw_tables()["variants"].head(2).with_columns(variant=pl.Series(names))

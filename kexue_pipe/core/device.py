@@ -1,4 +1,4 @@
-"""Where computations run: `device=auto|cpu|cuda`, a run key that stands in no name and no digest."""
+"""Where computations run: `device=auto|cpu|cuda`, a run key that is in no name and no digest."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ VARIABLE = "KEXUE_PIPE_DEVICE"
 
 
 def choose_device() -> torch.device:
-    """Give the device that was asked for in the environment; auto takes a GPU where there is one."""
+    """Give the device that the environment asks for; auto takes a GPU where there is one."""
     asked = os.environ.get(VARIABLE, "auto")
     if asked not in ("auto", "cpu", "cuda"):
         raise ValueError(f"device={asked}: the device is auto, cpu or cuda")

@@ -218,5 +218,5 @@ def _quantizers(tables: dict[str, pl.DataFrame]) -> Iterator[str]:
                 parts.append(f"{names[0]} at {rate:.2f}, by {_effect(row, '')} over {names[1]}")
                 seeds = row["k"]
         if parts:
-            best = "; ".join(parts)
-            yield f"Best on these data at equal bits per pixel: {best} ({split} images, {seeds} seeds)."
+            best = f"Best on these data at equal bits per pixel: {'; '.join(parts)}"
+            yield f"{best} ({split} images, {seeds} seeds)."

@@ -5,12 +5,13 @@ backgrounds, and with grey; on a dark page `ON_DARK` lightens four of them. Colo
 together tell 7 x 6 = 42 series apart.
 """
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import altair as alt
 import polars as pl
+
+from kexue_pipe.core.spelling import split_name
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#808080")
 ON_DARK = {"#0072B2": "#4DA6E0", "#D55E00": "#EE8040", "#009E73": "#35BF96", "#808080": "#A0A6AD"}
@@ -49,12 +50,6 @@ def config(dark: bool) -> dict[str, Any]:
         "text": {"color": faint, "fontSize": 11},
         "tick": {"color": faint},
     }  # fmt: skip
-
-
-def split_name(name: str) -> list[str]:
-    """Split the name of a variant into its overrides; commas inside brackets or quotes stay."""
-    pattern = r"""(?:\[[^\]]*\]|\{[^}]*\}|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,])+"""
-    return re.findall(pattern, name)
 
 
 def identify(variants: pl.DataFrame, new: Iterable[str] = ()) -> pl.DataFrame:

@@ -7,11 +7,12 @@ and values that lead there from the defaults, sorted and joined by commas.
 from dataclasses import dataclass
 from typing import Any
 
+from kexue_pipe.core.spelling import join_name, split_name
 from kexue_pipe.graph.check import check_fit, check_nodes
 from kexue_pipe.graph.compose import GROUPS, Base, apply, base, nested_choices, resolve
 from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.options import COLLECTIONS, options, subgroups
-from kexue_pipe.graph.request import Request, format_value, join_name, parse, split_name
+from kexue_pipe.graph.request import Request, format_value, parse
 
 MAX_BYTES = 200
 

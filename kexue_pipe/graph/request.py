@@ -8,7 +8,6 @@ component (`position.base=500`). A collection takes several options (`extension=
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
-from urllib.parse import quote, unquote
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, QuotedString
@@ -18,7 +17,6 @@ from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.options import COLLECTIONS, check_option, is_group
 
 RUN_KEYS = ("device", "seeds", "dry_run")
-_SAFE = "=,.[]+-:_"  # what stays as it is in a name; everything else is %-encoded, as in URLs
 
 
 @dataclass(frozen=True)
@@ -126,19 +124,3 @@ def _escape(text: str) -> str:
             out.append("\\" * backslashes + character)
             backslashes = 0
     return "".join(out)[:-2]
-
-
-def join_name(parts: list[str]) -> str:
-    """Join overrides into a name that is a safe file name: no slash, blank or quote is left."""
-    return ",".join(quote(part, safe=_SAFE) for part in parts)
-
-
-def split_name(name: str) -> list[str]:
-    """Take a name apart into override strings; commas inside brackets do not separate."""
-    parts, depth, start = [], 0, 0
-    for i, character in enumerate(name):
-        depth += (character == "[") - (character == "]")
-        if character == "," and depth == 0:
-            parts.append(name[start:i])
-            start = i + 1
-    return [unquote(part) for part in [*parts, name[start:]]]

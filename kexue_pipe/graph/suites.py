@@ -12,9 +12,9 @@ from typing import Any
 
 import yaml
 
+from kexue_pipe.core.spelling import split_name
 from kexue_pipe.graph.errors import Misfit, Refused
 from kexue_pipe.graph.options import CONF, suggest
-from kexue_pipe.graph.request import split_name
 
 RUN_SUITES = Path("results/suites")  # suites that `kexue-pipe -m` made
 KEYS = {"sweeps", "seeds", "beside"}

@@ -1,22 +1,18 @@
 """What the contract tests share: the composed configuration of an override list."""
 
-from pathlib import Path
+from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from omegaconf import OmegaConf
 
-CONF = Path(__file__).parents[2] / "conf"
+from kexue_pipe.graph.compose import apply, resolve
+from kexue_pipe.graph.request import parse
 
 
 @pytest.fixture
 def compose_nodes():
     """Compose overrides into plain nested dicts, interpolations resolved."""
 
-    def nodes(overrides: list[str]) -> dict:
-        GlobalHydra.instance().clear()  # another test of this process may have started it
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            return OmegaConf.to_container(compose("config", overrides), resolve=True)
+    def nodes(overrides: list[str]) -> dict[str, Any]:
+        return resolve(apply(parse(overrides)))
 
     return nodes

@@ -91,7 +91,7 @@ def test_a_foreign_or_missing_file_is_one_sentence_that_names_it(tmp_path):
 
 
 def test_the_documentation_is_generated_from_the_schemas():
-    command = [sys.executable, "-m", "kexue_pipe.core.tables"]
+    command = [sys.executable, "-m", "kexue_pipe.core.table_docs"]
     text = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name, table in TABLES.items():
         assert f"## {name}\n" in text and all(f"| `{column}` |" in text for column in table.columns)

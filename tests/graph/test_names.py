@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kexue_pipe.core.spelling import split_name
 from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.names import stage_name, variant, variant_of_name
-from kexue_pipe.graph.request import split_name
 
 CHOICES = {
     "task": ["text", "repeat"],

@@ -4,14 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kexue_pipe.core.spelling import join_name, split_name
 from kexue_pipe.graph.errors import Refused
-from kexue_pipe.graph.request import (
-    format_value,
-    join_name,
-    parse,
-    parse_override,
-    split_name,
-)
+from kexue_pipe.graph.request import format_value, parse, parse_override
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=12)
 scalars = (

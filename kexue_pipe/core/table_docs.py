@@ -1,0 +1,135 @@
+"""What the tables hold: the meaning of every row and column.
+
+`docs/tables.md` is generated from this file: `python -m kexue_pipe.core.table_docs`.
+"""
+
+import polars as pl
+
+from kexue_pipe.core.tables import TABLES
+
+SHARED = {
+    "variant": "canonical name of the variant",
+    "seed": "training seed; variants with the same seed share data order and shared init",
+    "bin_lo": "first value of the bin",
+    "bin_hi": "value after the last one of the bin",
+}
+
+ROWS = {
+    "variants": "one variant",
+    "runs": "one training run",
+    "training": "one logged stretch of training steps",
+    "extrapolation": "one bin of scored tokens",
+    "attention": "one metric of one head in one bin of row lengths",
+    "codes": "the use of one code book",
+    "reconstruction": "the reconstruction of one image, or of one image's test tiles",
+    "timing": "one stage of one run (the only table that differs between two runs)",
+}
+
+COLUMNS = {
+    "variants": {
+        "task": "chosen task",
+        "position": "chosen positional encoding; empty if the model has none",
+        "attention": "chosen attention; empty if the model has none",
+        "quantizer": "chosen quantizer; empty if the model has none",
+        "model": "chosen model",
+        "size": "chosen size",
+        "train_length": "training length N in tokens; tokens per image for images",
+        "chance": "accuracy of a uniform guess; null for images",
+        "parameters": "trainable numbers",
+        "flops_per_token": "forward multiply-adds x 2 per token at length N",
+        "cache_elements_per_token": "numbers kept per past token in decoding, all layers",
+        "state_elements": "numbers kept whatever the length, all layers",
+        "train_digest": "digest of everything that training reads",
+        "evaluate_digest": "digest of everything that evaluation reads",
+        "data_hash": "SHA-256 of the data; empty for generated data",
+        "versions": "versions of the packages that the numbers depend on",
+    },
+    "runs": {
+        "status": "`finished`, or `diverged` when the loss stopped being finite",
+        "steps": "optimizer steps taken",
+        "final_loss": "mean training loss of the last 5 % of the steps, nats or squared error",
+        "solved": "the task is solved at the training length; null if it has no such threshold",
+        "circuit_step": (
+            "first step whose training accuracy is half-way from chance to solved; null if never"
+        ),
+    },
+    "training": {
+        "step": "last step of the stretch",
+        "loss": "mean training loss over the stretch, nats per token or squared error",
+        "accuracy": "mean training accuracy over the stretch; null for images",
+        "lr": "learning rate at the step",
+    },
+    "extrapolation": {
+        "extension": "context extension that the checkpoint was evaluated under",
+        "stream": "kind of test document: natural, repeat, far, ...",
+        "protocol": (
+            "`fixed`: the same last N/2 tokens at every length; `curve`: all tokens by position"
+        ),
+        "length": "context length T in tokens",
+        "bin_by": "what the bin bounds: position, lag or depth",
+        "n": "scored tokens",
+        "loss_sum": "sum of the token losses, nats",
+        "loss_sq": "sum of the squared token losses, nats^2",
+        "correct": "scored tokens that are predicted",
+        "documents": "documents with a scored token in the bin",
+        "exact": "documents with every scored token of the bin predicted",
+    },
+    "attention": {
+        "extension": "context extension that the checkpoint was evaluated under",
+        "length": "context length T in tokens",
+        "layer": "layer, 0 next to the input",
+        "head": "query head",
+        "metric": "name of the metric",
+        "sum": "sum over rows",
+        "sum_sq": "sum of squares over rows",
+        "n_rows": "rows",
+        "backend": "how the rows were computed: rows, online or fused",
+    },
+    "codes": {
+        "split": "test, or the out-of-domain image",
+        "level": "`joint`, or the number of the factor of the code",
+        "num_codes": "codes in the book",
+        "n_tokens": "assigned tokens",
+        "used": "codes with at least one token",
+        "entropy": "plug-in entropy of the code counts, nats",
+        "entropy_mm": "the same with the Miller-Madow correction, nats",
+    },
+    "reconstruction": {
+        "split": "test, or the out-of-domain image",
+        "image": "name of the photograph",
+        "n_pixels": "reconstructed pixels",
+        "n_tokens": "tokens (codes) that carry them",
+        "bits_nominal": "log2 of the number of codes, bits per token; infinite without a quantizer",
+        "squared_error": "sum of squared errors, pixel range [-1, 1]",
+        "squared_error_bypass": "the same with the unquantised latent fed to the decoder",
+        "png": "the reconstructed picture of the first seed; null elsewhere",
+    },
+    "timing": {
+        "stage": "train or evaluate",
+        "seconds": "wall time of the computation, s",
+        "tokens_per_second": "tokens (pixels for images) processed per second",
+        "machine": "processor and threads",
+    },
+}
+
+
+def meaning(table: str, column: str) -> str:
+    """Say what a column holds."""
+    return COLUMNS[table].get(column) or SHARED[column]
+
+
+def documentation() -> str:
+    """Write the page of all tables."""
+    lines = ["# Tables", "", "Generated from `kexue_pipe/core/table_docs.py` by `make docs`.", ""]
+    for name, table in TABLES.items():
+        key = ", ".join(f"`{column}`" for column in table.key)
+        lines += [f"## {name}", "", f"One row: {ROWS[name]}. Key: {key}.", ""]
+        lines += ["| column | type | meaning |", "|---|---|---|"]
+        for column, kind in pl.Schema(table.columns).items():
+            lines.append(f"| `{column}` | {kind} | {meaning(name, column)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(documentation(), end="")
