@@ -27,6 +27,7 @@ def data(tables: dict[str, pl.DataFrame], *, extensions: list[str], keep: int) -
     frame = statistics.over_seeds(values, [*PANEL, *identity, "extension", "position"])
     sign = pl.when(pl.col("unit") == "accuracy").then(1).otherwise(-1)
     frame = frame.with_columns(gain=sign * pl.col("mean"), control=pl.lit(False))
+    frame = statistics.with_guess(frame, tables)
     return theme.emphasise(frame, PANEL, "position", keep).drop("gain")
 
 
@@ -37,7 +38,8 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
 
     def panel(part: pl.DataFrame) -> theme.Panel:
         task, stream, unit = part.select(PANEL).row(0)
-        title, extra = theme.axis_title(task, unit), theme.train_rule(part, x)
+        title = theme.axis_title(task, unit)
+        extra = [*theme.train_rule(part, x), *theme.guess_rule(part)]
         chart = theme.layers(
             part, x, title, pick=pick, encodings=encodings, extra=extra, small=True
         )

@@ -34,6 +34,7 @@ def data(
     frame = frame.join(
         start, on=["variant", "extension", "stream"], how="left", maintain_order="left"
     )
+    frame = statistics.with_guess(frame, tables)
     return theme.emphasise(frame, PANEL, "length", keep).drop("variant", "gain")
 
 
@@ -54,7 +55,7 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
             color=encodings["color"],
             strokeOpacity=alt.when(pick).then(alt.value(0.6)).otherwise(alt.value(0.0)),
         )
-        extra = [level, *theme.train_rule(part, x)]
+        extra = [level, *theme.train_rule(part, x), *theme.guess_rule(part)]
         title = theme.axis_title(task, unit)
         chart = theme.layers(part, x, title, pick=pick, encodings=encodings, extra=extra, dash=dash)
         return chart.properties(title=theme.documents(task, stream))

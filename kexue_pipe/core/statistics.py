@@ -110,6 +110,14 @@ def measured(tables: dict[str, pl.DataFrame], protocol: str, by: list[str]) -> p
     )
 
 
+def with_guess(frame: pl.DataFrame, tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """Add what a uniform guess reaches on the task of a row: its accuracy, or its bits."""
+    chance = tables["variants"].group_by("task").agg(pl.col("chance").first())
+    guess = pl.when(pl.col("unit") == "accuracy").then("chance").otherwise(-pl.col("chance").log(2))
+    joined = frame.join(chance, on="task", how="left", maintain_order="left")
+    return joined.with_columns(guess=guess).drop("chance")
+
+
 def effective_lengths(values: pl.DataFrame) -> pl.DataFrame:
     """Give the effective length of each run from its fixed-token values.
 

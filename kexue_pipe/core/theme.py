@@ -241,6 +241,14 @@ def train_rule(frame: pl.DataFrame, x: alt.X) -> list[alt.Chart]:
     return [rule, text]
 
 
+def guess_rule(frame: pl.DataFrame) -> list[alt.Chart]:
+    """Mark what a uniform guess reaches by a dotted horizontal rule with its name."""
+    base = alt.Chart(frame.select("guess").unique()).encode(y="guess:Q")
+    rule = base.mark_rule(strokeDash=[1, 2], clip=True)
+    text = base.mark_text(align="right", baseline="bottom", dx=-2, dy=-2, text="chance", clip=True)
+    return [rule, text.encode(x=alt.value("width"))]
+
+
 def panels(
     frame: pl.DataFrame,
     by: list[str],

@@ -1,64 +1,30 @@
 """Every attention, with every position that it takes: causal, and the same rows in the open."""
 
-from pathlib import Path
-from types import SimpleNamespace
-
 import pytest
 import torch
-from omegaconf import OmegaConf
 
-from kexue_pipe.core.components import build_model
 from kexue_pipe.core.contracts import Batch
-from kexue_pipe.graph.plans import component
-
-CONF = Path(__file__).parents[2] / "conf"
-V = 11  # vocabulary
-COMPOSED = {}  # composing takes longer than most tests
-
-
-def _names(group):
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-
-
-def _raw(path):
-    return OmegaConf.to_container(OmegaConf.load(CONF / f"{path}.yaml"))
-
-
-def _facts(path, kind):
-    """The facts that a yaml file, or the one that it starts from, gives or needs."""
-    raw = _raw(path)
-    parents = [entry for entry in raw.get("defaults", []) if isinstance(entry, str)]
-    inherited = [_facts(f"{path.rsplit('/', 1)[0]}/{p}", kind) for p in parents if p != "_self_"]
-    return set(raw.get(kind, [])).union(*inherited)
-
-
-def _decoder(nodes):
-    task = SimpleNamespace(vocabulary_size=V, train_length=nodes["task"]["train_length"])
-    read = {group: component(nodes[group]) for group in ("model", "position", "attention")}
-    return build_model(read, task, 0)
-
-
-def _tokens(length, batch=2):
-    return torch.randint(V, (batch, length), generator=torch.Generator().manual_seed(0))
+from kexue_pipe.graph.options import CONF, options
+from tests.contract.decoders import COMPOSED, V, draw_tokens, facts, read_yaml, small_decoder
 
 
 def _fits(attention, position):
-    gives = _facts(f"attention/{attention}", "_gives_") | _facts(f"position/{position}", "_gives_")
-    needs = _facts(f"attention/{attention}", "_needs_") | _facts(f"position/{position}", "_needs_")
+    gives = facts(f"attention/{attention}", "_gives_") | facts(f"position/{position}", "_gives_")
+    needs = facts(f"attention/{attention}", "_needs_") | facts(f"position/{position}", "_needs_")
     return needs <= gives
 
 
-PAIRS = [(a, p) for a in _names("attention") for p in _names("position") if _fits(a, p)]
+PAIRS = [(a, p) for a in options("attention") for p in options("position") if _fits(a, p)]
 
 
 def _host(group):
     """An attention that has a part of the group, such as `mask`."""
-    names = (n for n in _names("attention") if any(group in d for d in _dicts(n)))
+    names = (n for n in options("attention") if any(group in d for d in _dicts(n)))
     return next(names)
 
 
 def _dicts(name):
-    return [d for d in _raw(f"attention/{name}").get("defaults", []) if isinstance(d, dict)]
+    return [d for d in read_yaml(f"attention/{name}").get("defaults", []) if isinstance(d, dict)]
 
 
 def _numbers():
@@ -68,7 +34,7 @@ def _numbers():
         overrides = [f"attention={name}"]
         if folder:
             overrides = [f"attention={_host(folder[0])}", f"attention/{folder[0]}={name}"]
-        for key, value in _raw(path.relative_to(CONF).with_suffix("")).items():
+        for key, value in read_yaml(path.relative_to(CONF).with_suffix("")).items():
             if key[0] != "_" and isinstance(value, int | float):
                 yield overrides, ".".join(["attention", *folder, key]), value
 
@@ -78,7 +44,7 @@ def build(compose_nodes):
     def make(*choices):
         if choices not in COMPOSED:
             COMPOSED[choices] = compose_nodes(["size=smoke", *choices])
-        return _decoder(COMPOSED[choices])
+        return small_decoder(COMPOSED[choices])
 
     return make
 
@@ -91,13 +57,13 @@ def model(request, build):
 
 def _reads(model, length):
     """Each layer's attention with what it reads: (attention, x, pos, position)."""
-    inputs = model.attention_inputs(_tokens(length))
+    inputs = model.attention_inputs(draw_tokens(length))
     pos = torch.arange(length, dtype=torch.float32)
     return [(a, x, pos, model.position) for a, x in zip(model.attentions, inputs, strict=True)]
 
 
 def test_gradient_reaches_every_parameter(model):
-    tokens = _tokens(model.train_length)
+    tokens = draw_tokens(model.train_length)
     model.loss(Batch(tokens, tokens.roll(-1, 1)), torch.Generator()).loss.backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None and (parameter.grad != 0).any(), name
@@ -106,7 +72,7 @@ def test_gradient_reaches_every_parameter(model):
 
 @pytest.mark.parametrize("length", [23, 101])
 def test_future_tokens_do_not_change_the_past(model, length):
-    model, tokens = model.double(), _tokens(length)
+    model, tokens = model.double(), draw_tokens(length)
     changed = tokens.clone()
     changed[:, length // 2 :] = (tokens[:, length // 2 :] + 1) % V
     before, after = model(tokens), model(changed)
@@ -118,7 +84,7 @@ def test_future_tokens_do_not_change_the_past(model, length):
 @pytest.mark.parametrize("factor", [0, 16])
 def test_one_token_and_a_length_far_beyond_training_are_finite(model, factor):
     with torch.no_grad():
-        assert model(_tokens(max(1, factor * model.train_length))).isfinite().all()
+        assert model(draw_tokens(max(1, factor * model.train_length))).isfinite().all()
 
 
 @pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 1e-6), (torch.float64, 1e-12)])
@@ -170,5 +136,5 @@ def test_decoding_keeps_something(model):
 
 @pytest.mark.parametrize("overrides, key, value", list(_numbers()))
 def test_every_number_of_the_yaml_changes_the_output(build, overrides, key, value):
-    changed, tokens = build(*overrides, f"{key}={value * 2}").double(), _tokens(70)
+    changed, tokens = build(*overrides, f"{key}={value * 2}").double(), draw_tokens(70)
     assert (build(*overrides).double()(tokens) - changed(tokens)).abs().max() > 1e-9

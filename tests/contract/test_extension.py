@@ -1,65 +1,32 @@
 """Every context extension, on every checkpoint that it takes: pure, causal, no new parameter."""
 
-from pathlib import Path
-from types import SimpleNamespace
-
 import pytest
 import torch
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
-from kexue_pipe.core.components import build_model
+from kexue_pipe.graph.options import options
 from kexue_pipe.graph.plans import component
-
-CONF = Path(__file__).parents[2] / "conf"
-V = 11  # vocabulary
-COMPOSED = {}  # composing takes longer than most tests
-
-
-def _names(group):
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-
-
-def _raw(path):
-    return OmegaConf.to_container(OmegaConf.load(CONF / f"{path}.yaml"))
-
-
-def _facts(path, kind):
-    """The facts that a yaml file, or the one that it starts from, gives or needs."""
-    raw = _raw(path)
-    parents = [entry for entry in raw.get("defaults", []) if isinstance(entry, str)]
-    inherited = [_facts(f"{path.rsplit('/', 1)[0]}/{p}", kind) for p in parents if p != "_self_"]
-    return set(raw.get(kind, [])).union(*inherited)
-
-
-def _decoder(nodes):
-    task = SimpleNamespace(vocabulary_size=V, train_length=nodes["task"]["train_length"])
-    read = {group: component(nodes[group]) for group in ("model", "position", "attention")}
-    return build_model(read, task, 0)
-
-
-def _tokens(length, batch=2):
-    return torch.randint(V, (batch, length), generator=torch.Generator().manual_seed(0))
+from tests.contract.decoders import COMPOSED, V, draw_tokens, facts, read_yaml, small_decoder
 
 
 def _fits(extension, attention, position):
-    gives = _facts("model/decoder", "_gives_").union(
-        _facts(f"attention/{attention}", "_gives_"), _facts(f"position/{position}", "_gives_")
+    gives = facts("model/decoder", "_gives_").union(
+        facts(f"attention/{attention}", "_gives_"), facts(f"position/{position}", "_gives_")
     )
-    needs = _facts(f"extension/{extension}", "_needs_").union(
-        _facts(f"attention/{attention}", "_needs_"), _facts(f"position/{position}", "_needs_")
+    needs = facts(f"extension/{extension}", "_needs_").union(
+        facts(f"attention/{attention}", "_needs_"), facts(f"position/{position}", "_needs_")
     )
     return needs <= gives
 
 
 # every attention with the default position, every position with the default attention
-PAIRS = {(a, "rope") for a in _names("attention")} | {("softmax", p) for p in _names("position")}
-TRIPLES = [(e, *pair) for e in _names("extension") for pair in sorted(PAIRS) if _fits(e, *pair)]
+PAIRS = {(a, "rope") for a in options("attention")} | {("softmax", p) for p in options("position")}
+TRIPLES = [(e, *pair) for e in options("extension") for pair in sorted(PAIRS) if _fits(e, *pair)]
 
 
 def _knobs(name):
     """The keys of an extension that a person sets, with a value beyond the default."""
-    raw = _raw(f"extension/{name}")
+    raw = read_yaml(f"extension/{name}")
     keys = {k: v for k, v in raw.items() if k[0] != "_" and not str(v).startswith("${")}
     return [(name, k, 3 if v is None else v * 2) for k, v in keys.items()]
 
@@ -74,7 +41,7 @@ def compose(compose_nodes):
         if choices not in COMPOSED:
             COMPOSED[choices] = compose_nodes(list(choices))
         nodes = COMPOSED[choices]
-        return _decoder(nodes), instantiate(component(nodes["extension"][extension]))
+        return small_decoder(nodes), instantiate(component(nodes["extension"][extension]))
 
     return make
 
@@ -85,19 +52,19 @@ def pair(request, compose):
 
 
 def test_each_extension_has_a_checkpoint_that_it_takes():
-    assert {extension for extension, *_ in TRIPLES} == set(_names("extension"))
+    assert {extension for extension, *_ in TRIPLES} == set(options("extension"))
 
 
 def test_is_the_identity_up_to_the_training_length(pair):
     model, extend = pair
     for length in (model.train_length, model.train_length // 2):
-        extended, tokens = extend(model, length=length), _tokens(length)
+        extended, tokens = extend(model, length=length), draw_tokens(length)
         torch.testing.assert_close(extended(tokens), model(tokens), rtol=0, atol=1e-6)
 
 
 def test_shares_all_parameters_and_leaves_the_model_alone(pair):
     model, extend = pair
-    tokens = _tokens(2 * model.train_length)
+    tokens = draw_tokens(2 * model.train_length)
     before = model(tokens)
     state = {name: value.clone() for name, value in model.state_dict().items()}
     extended = extend(model, length=tokens.shape[1])
@@ -111,7 +78,7 @@ def test_shares_all_parameters_and_leaves_the_model_alone(pair):
 def test_future_tokens_do_not_change_the_past(pair):
     model, extend = pair
     length = 2 * model.train_length
-    tokens = _tokens(length)
+    tokens = draw_tokens(length)
     changed = tokens.clone()
     changed[:, -5:] = (tokens[:, -5:] + 1) % V
     extended = extend(model.double(), length=length)
@@ -125,13 +92,13 @@ def test_the_end_of_a_long_context_is_finite(pair):
     model, extend = pair
     length, last = 16 * model.train_length, model.train_length // 2
     with torch.no_grad():
-        logits = extend(model, length=length)(_tokens(length), last=last)
+        logits = extend(model, length=length)(draw_tokens(length), last=last)
     assert logits.shape == (2, last, V) and logits.isfinite().all()
 
 
 def test_one_token_works(pair):
     model, extend = pair
-    assert extend(model, length=1)(_tokens(1)).isfinite().all()
+    assert extend(model, length=1)(draw_tokens(1)).isfinite().all()
 
 
 def test_has_rows_for_the_metrics_in_every_layer_or_none(pair):
@@ -139,7 +106,7 @@ def test_has_rows_for_the_metrics_in_every_layer_or_none(pair):
     length = 2 * model.train_length
     extended = extend(model.double(), length=length)
     pos = torch.arange(length, dtype=torch.float32)
-    inputs = extended.attention_inputs(_tokens(length), pos)
+    inputs = extended.attention_inputs(draw_tokens(length), pos)
     for attention, x in zip(extended.attentions, inputs, strict=True):
         whole = attention(x, pos, extended.position)
         blocks = attention.row_blocks(x, pos, extended.position, torch.arange(length))
@@ -147,10 +114,10 @@ def test_has_rows_for_the_metrics_in_every_layer_or_none(pair):
         torch.testing.assert_close(attention.merge(mixed), whole, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("name, key, value", [k for e in _names("extension") for k in _knobs(e)])
+@pytest.mark.parametrize("name, key, value", [k for e in options("extension") for k in _knobs(e)])
 def test_every_knob_changes_the_output(compose, name, key, value):
     model, extend = compose(name)
     _, changed = compose(name, "softmax", "rope", f"extension.{name}.{key}={value}")
     length = 2 * model.train_length
-    outputs = [e(model.double(), length=length)(_tokens(length)) for e in (extend, changed)]
+    outputs = [e(model.double(), length=length)(draw_tokens(length)) for e in (extend, changed)]
     assert (outputs[0] - outputs[1]).nan_to_num().abs().max() > 1e-9

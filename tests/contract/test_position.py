@@ -1,49 +1,15 @@
 """Every positional encoding, in a decoder: finite, causal, and alive in every number."""
 
-from pathlib import Path
-from types import SimpleNamespace
-
 import pytest
 import torch
-from omegaconf import OmegaConf
 
-from kexue_pipe.core.components import build_model
 from kexue_pipe.core.contracts import Batch
-from kexue_pipe.graph.plans import component
-
-CONF = Path(__file__).parents[2] / "conf"
-V = 11  # vocabulary
-COMPOSED = {}  # composing takes longer than most tests
-
-
-def _names(group):
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-
-
-def _raw(path):
-    return OmegaConf.to_container(OmegaConf.load(CONF / f"{path}.yaml"))
-
-
-def _facts(path, kind):
-    """The facts that a yaml file, or the one that it starts from, gives or needs."""
-    raw = _raw(path)
-    parents = [entry for entry in raw.get("defaults", []) if isinstance(entry, str)]
-    inherited = [_facts(f"{path.rsplit('/', 1)[0]}/{p}", kind) for p in parents if p != "_self_"]
-    return set(raw.get(kind, [])).union(*inherited)
-
-
-def _decoder(nodes):
-    task = SimpleNamespace(vocabulary_size=V, train_length=nodes["task"]["train_length"])
-    read = {group: component(nodes[group]) for group in ("model", "position", "attention")}
-    return build_model(read, task, 0)
-
-
-def _tokens(length, batch=2):
-    return torch.randint(V, (batch, length), generator=torch.Generator().manual_seed(0))
+from kexue_pipe.graph.options import options
+from tests.contract.decoders import COMPOSED, draw_tokens, facts, read_yaml, small_decoder
 
 
 def _numbers(name):
-    keys = _raw(f"position/{name}").items()
+    keys = read_yaml(f"position/{name}").items()
     return [(name, k, v) for k, v in keys if k[0] != "_" and isinstance(v, int | float)]
 
 
@@ -53,12 +19,12 @@ def build(compose_nodes):
         choices = ("size=smoke", f"position={name}", *overrides)
         if choices not in COMPOSED:
             COMPOSED[choices] = compose_nodes(list(choices))
-        return _decoder(COMPOSED[choices])
+        return small_decoder(COMPOSED[choices])
 
     return make
 
 
-@pytest.fixture(params=_names("position"))
+@pytest.fixture(params=options("position"))
 def name(request):
     return request.param
 
@@ -69,7 +35,7 @@ def model(build, name):
 
 
 def test_loss_is_finite_and_its_gradient_reaches_every_parameter(model):
-    tokens = _tokens(model.train_length)
+    tokens = draw_tokens(model.train_length)
     model.loss(Batch(tokens, tokens.roll(-1, 1)), torch.Generator()).loss.backward()
     for parameter_name, parameter in model.named_parameters():
         assert parameter.grad is not None, parameter_name
@@ -77,7 +43,7 @@ def test_loss_is_finite_and_its_gradient_reaches_every_parameter(model):
 
 
 def test_gives_the_same_twice(build, name):
-    tokens = _tokens(13)
+    tokens = draw_tokens(13)
     assert torch.equal(build(name)(tokens), build(name)(tokens))
 
 
@@ -115,28 +81,28 @@ def test_a_block_of_queries_has_the_bias_and_rotation_of_the_whole(model):
 @pytest.mark.parametrize("factor", [0, 16])
 def test_one_token_and_a_length_far_beyond_training_are_finite(model, factor):
     with torch.no_grad():
-        assert model(_tokens(max(1, factor * model.train_length))).isfinite().all()
+        assert model(draw_tokens(max(1, factor * model.train_length))).isfinite().all()
 
 
 def test_relative_encodings_do_not_see_a_shift_and_the_others_do(model, name):
-    model, tokens = model.double(), _tokens(13)
+    model, tokens = model.double(), draw_tokens(13)
     pos = torch.arange(13, dtype=torch.float64)
     moved = (model(tokens, pos) - model(tokens, pos + 1000)).abs().max()
-    assert (moved < 1e-8) == ("relative" in _facts(f"position/{name}", "_gives_"))
+    assert (moved < 1e-8) == ("relative" in facts(f"position/{name}", "_gives_"))
 
 
 def test_rotation_has_frequencies_that_can_be_replaced(model, name):
     position = model.position
-    gives = "rotation" in _facts(f"position/{name}", "_gives_")
+    gives = "rotation" in facts(f"position/{name}", "_gives_")
     assert gives == hasattr(position, "with_frequencies")
     if gives:
         changed = position.with_frequencies(position.theta / 2)
-        tokens = _tokens(13)
+        tokens = draw_tokens(13)
         assert not torch.equal(model.replace(position=changed)(tokens), model(tokens))
 
 
-@pytest.mark.parametrize("name, key, value", [n for p in _names("position") for n in _numbers(p)])
+@pytest.mark.parametrize("name, key, value", [n for p in options("position") for n in _numbers(p)])
 def test_every_number_of_the_yaml_changes_the_output(build, name, key, value):
     changed = build(name, f"position.{key}={value * 2}").double()
-    tokens = _tokens(13)
+    tokens = draw_tokens(13)
     assert (build(name).double()(tokens) - changed(tokens)).abs().max() > 1e-9

@@ -115,3 +115,9 @@ def _values(values: list[float], unit: str) -> pl.DataFrame:
 def test_effective_length_by_hand(values, unit, expected):
     row = statistics.effective_lengths(_values(values, unit)).row(0, named=True)
     assert (row["effective"], row["tested"]) == (expected, 512)
+
+
+def test_a_uniform_guess_is_its_accuracy_or_its_bits() -> None:
+    tables = {"variants": pl.DataFrame({"task": ["text", "repeat"], "chance": [1 / 64, 1 / 16]})}
+    frame = pl.DataFrame({"task": ["text", "repeat"], "unit": ["bits", "accuracy"]})
+    assert statistics.with_guess(frame, tables)["guess"].to_list() == [6.0, 1 / 16]
