@@ -53,7 +53,8 @@ def run_row(
         halfway = (task.chance + task.solved_at) / 2
         reached = curve.filter(pl.col("accuracy") >= halfway)["step"]
         circuit = reached[0] if len(reached) else None
-        solved = sweep is not None and in_range_accuracy(sweep, task.train_length) >= task.solved_at
+        accuracy = 0.0 if sweep is None else in_range_accuracy(sweep, task.train_length)
+        solved = None if accuracy is None else accuracy >= task.solved_at
     values = {
         "status": entry["status"],
         "steps": entry["steps"],
@@ -64,15 +65,16 @@ def run_row(
     return pl.DataFrame([values], schema=_schema("runs"))
 
 
-def in_range_accuracy(sweep: pl.DataFrame, train_length: int) -> float:
-    """Give the accuracy without any extension at the training length, on the first stream."""
-    row = sweep.filter(
+def in_range_accuracy(sweep: pl.DataFrame, train_length: int) -> float | None:
+    """Give the accuracy at N, without extension, on the first stream; None if not asked for."""
+    rows = sweep.filter(
         pl.col("extension") == "none",
         pl.col("protocol") == "fixed",
         pl.col("length") == train_length,
         pl.col("stream") == sweep["stream"][0],
-    ).select(pl.col("correct").sum() / pl.col("n").sum())
-    return row.item() if row.item() is not None else float("nan")
+        pl.col("n") > 0,
+    )
+    return float(rows["correct"].sum()) / float(rows["n"].sum()) if len(rows) else None
 
 
 def variant_row(plan: dict[str, Any], model: Model, task: Task) -> pl.DataFrame:

@@ -13,6 +13,7 @@ import base64
 import importlib
 import io
 import json
+import math
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,22 +144,31 @@ def variants(tables: dict[str, pl.DataFrame], plan: dict) -> list[dict[str, Any]
 
 
 def pictures(tables: dict[str, pl.DataFrame]) -> list[dict[str, Any]]:
-    """Give the centre of each reconstructed picture as a data URI, with its PSNR."""
+    """Give the original, and the first seed's reconstruction by each variant, as data URIs."""
     frame = tables["reconstruction"].filter(pl.col("png").is_not_null())
+    frame = frame.filter(pl.col("seed") == pl.col("seed").min().over("variant"))
     frame = frame.join(tables["variants"].select("variant", "label", "order"), on="variant")
-    cards = []
-    for row in frame.sort("split", "image", "order").iter_rows(named=True):
-        picture = Image.open(io.BytesIO(row["png"]))
-        left, top = (max(0, (size - PICTURE) // 2) for size in picture.size)
-        width, height = (min(size, PICTURE) for size in picture.size)
-        buffer = io.BytesIO()
-        picture.crop((left, top, left + width, top + height)).save(buffer, "PNG", optimize=True)
-        uri = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
-        mse = row["squared_error"] / row["n_pixels"]
-        psnr = pl.select(10 * (4 / pl.lit(mse)).log10()).item()
-        keep = {key: row[key] for key in ("label", "image", "split", "seed")}
-        cards.append(keep | {"uri": uri, "psnr": psnr, "width": width, "height": height})
-    return cards
+    frame = frame.with_columns(exact=pl.col("split") == "original").sort("order", "variant")
+    originals = frame.filter("exact").unique("png", keep="first", maintain_order=True)
+    rows = pl.concat([originals, frame.filter(~pl.col("exact"))])
+    return [_picture(row) for row in rows.iter_rows(named=True)]
+
+
+def _picture(row: dict[str, Any]) -> dict[str, Any]:
+    """Cut out the centre of a picture and say what it is."""
+    picture = Image.open(io.BytesIO(row["png"]))
+    left, top = (max(0, (size - PICTURE) // 2) for size in picture.size)
+    width, height = (min(size, PICTURE) for size in picture.size)
+    buffer = io.BytesIO()
+    picture.crop((left, top, left + width, top + height)).save(buffer, "PNG", optimize=True)
+    psnr = None if row["exact"] else 10 * math.log10(4 * row["n_pixels"] / row["squared_error"])
+    return {
+        "uri": "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode(),
+        "label": "the original" if row["exact"] else row["label"],
+        "text": row["image"] if row["exact"] else f"{row['image']}, {psnr:.1f} dB",
+        "width": width,
+        "height": height,
+    }
 
 
 def components(tables: dict[str, pl.DataFrame]) -> list[dict[str, str]]:

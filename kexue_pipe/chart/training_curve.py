@@ -49,7 +49,7 @@ def data(tables: dict[str, pl.DataFrame], *, points: int, keep: int) -> pl.DataF
     ]
     frame = statistics.over_seeds(long, keys).with_columns(extension=pl.lit("none"))
     sign = pl.when(pl.col("measure") == "accuracy").then(1).otherwise(-1)
-    frame = frame.with_columns(gain=sign * pl.col("mean"))
+    frame = frame.with_columns(gain=sign * pl.col("mean"), unit="measure")
     frame = theme.emphasise(frame, PANEL, "step", keep).sort(*PANEL, maintain_order=True)
     return frame.drop("variant", "gain", "train_length")
 

@@ -106,7 +106,7 @@ def measured(tables: dict[str, pl.DataFrame], protocol: str, by: list[str]) -> p
         )
         .with_columns(gain=pl.when(accurate).then("value").otherwise(-pl.col("value")))
         .drop("n", "loss_sum", "correct")
-        .sort("task", "stream", "order", "variant", "extension", *by, "seed")
+        .sort(accurate, "task", "stream", "order", "variant", "extension", *by, "seed")
     )
 
 

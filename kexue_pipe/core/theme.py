@@ -180,6 +180,8 @@ def value_scale(
     bottom, top = max(low - room, outer[0]), min(high + room, outer[1])
     if bottom == top:
         bottom, top = low - room, high + room
+    if low >= 0:
+        bottom = max(bottom, 0.0)  # the interval of a positive quantity may reach below zero
     if "unit" in frame.columns and "accuracy" in frame["unit"].to_list():
         bottom, top = 0.0, min(1.0, top)
     bottom, top = (bottom if floor is None else floor), max(top, ceiling or top)

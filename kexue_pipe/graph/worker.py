@@ -66,13 +66,15 @@ def _watch(pid: int) -> None:
 
 
 def _alive(pid: int) -> bool:
+    """Tell whether a process runs; one that is dead and only not yet reaped does not."""
     try:
         os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except ProcessLookupError:
         return False
-    except PermissionError:
+    except (PermissionError, FileNotFoundError):  # another user's process; no /proc here
         return True
-    return True
+    return state != "Z"
 
 
 def run(main: Callable[[], None]) -> None:

@@ -1,9 +1,7 @@
 """The evaluation of a trained decoder: length extrapolation and attention rows, one call per seed.
 
-Formula: none; `length_sweep` and `attention_statistics` hold the two protocols.
-Symbols: `extensions` {name: (model, length) -> model}, `metrics` {name: RowBlock -> (B, H, R)}.
-Source: none.
-Departures: none.
+The protocols stand in `length_sweep` and `attention_statistics`. `extensions` maps a name to
+(model, length) -> model, `metrics` a name to RowBlock -> (B, H, R).
 """
 
 from collections.abc import Callable, Mapping, Sequence

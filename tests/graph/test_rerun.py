@@ -62,7 +62,7 @@ TABLE = {
         job("train", ROPE) | job("evaluate", ROPE) | REPORT,
     ),
     "a metric -> every evaluation that measures attention, no training": (
-        [("kexue_pipe/metric/entropy.py", "-", "- 2.0 *")],
+        [("kexue_pipe/metric/entropy.py", ".sum(-1)", ".sum(-1) * 2.0")],
         job("evaluate", ROPE, ALIBI) | REPORT,
     ),
     "a chart -> report only": (
@@ -82,7 +82,7 @@ TABLE = {
         set(),
     ),
     "quantizer number -> its variants only": (
-        [("conf/quantizer/fsq.yaml", "eta: 1.0e-3", "eta: 2.0e-3")],
+        [("conf/quantizer/fsq.yaml", "eta: 0.001", "eta: 0.002")],
         job("train", FSQ) | job("evaluate", FSQ) | REPORT,
     ),
 }
