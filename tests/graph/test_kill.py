@@ -11,6 +11,7 @@ import pytest
 
 from tests.graph.checkout import Checkout
 
+pytestmark = pytest.mark.slow
 SWEEPS = ["size=smoke task=text position=rope,alibi task.train.steps=6000"]
 
 

@@ -27,7 +27,7 @@ def name(*texts: str) -> str:
     return variant(list(texts)).name
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(overrides, st.randoms(use_true_random=False))
 def test_a_name_leads_back_to_its_configuration(chosen: dict[str, str], random) -> None:
     texts = [f"{key}={value}" for key, value in chosen.items()]

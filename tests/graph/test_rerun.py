@@ -11,6 +11,7 @@ import pytest
 
 from tests.graph.checkout import Checkout
 
+pytestmark = pytest.mark.slow
 ROPE, ALIBI = "task=text,size=smoke", "task=text,position=alibi,size=smoke"
 FSQ = "task=patches,quantizer=fsq,size=smoke"
 SWEEPS = ["size=smoke task=text position=rope,alibi", "size=smoke task=patches quantizer=fsq"]
