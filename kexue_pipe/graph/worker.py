@@ -17,6 +17,7 @@ from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.sources import module_digest
 
 PID = "KEXUE_PIPE_SNAKEMAKE_PID"
+MENDABLE = (Refused, ValueError, OSError, ImportError)  # errors that a person can mend
 
 
 def say(text: str) -> None:
@@ -79,10 +80,13 @@ def _alive(pid: int) -> bool:
 
 def run(main: Callable[[], None]) -> None:
     """Run the main function of a stage; what a person can mend is one sentence, not a traceback."""
+    from hydra.errors import InstantiationException
+
     watch_snakemake()
     try:
         main()
-    except (Refused, ValueError, OSError) as error:
-        if os.environ.get("KEXUE_PIPE_TRACEBACK"):
+    except (*MENDABLE, InstantiationException) as error:
+        cause = error.__cause__ if isinstance(error, InstantiationException) else error
+        if os.environ.get("KEXUE_PIPE_TRACEBACK") or not isinstance(cause, MENDABLE):
             raise
-        sys.exit(f"error: {error} (KEXUE_PIPE_TRACEBACK=1 shows where)")
+        sys.exit(f"error: {cause} (KEXUE_PIPE_TRACEBACK=1 shows where)")

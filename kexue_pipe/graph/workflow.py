@@ -139,7 +139,7 @@ def report_plan_of(suite: str) -> tuple[dict[str, Any], Path]:
     plan = plans.report_plan(suite, report_nodes(), inputs) | {
         "variants": evaluated_names(suite),
         "skipped": expansion(suite)["skipped"],
-        "beside": str(Path(_beside(suite)[0]).parent) if _beside(suite) else None,
+        "beside": _beside(suite),
         "seeds": _run["seeds"],
     }
     return plan, plans.write_plan(plan, suite, plans.page(f"results/report/{suite}.html"))
@@ -168,11 +168,14 @@ def _collected_from(suite: str) -> list[str]:
     return [f"results/evaluate/{name}/{EVALUATED[-1]}.parquet" for name in evaluated_names(suite)]
 
 
-def _beside(suite: str) -> list[str]:
-    """List the finished tables of the baseline suite; they are read, never made, for a report."""
-    beside = load_suite(suite).beside
-    found = [Path(f"results/tables/{beside}/{kind}.parquet") for kind in COLLECTED]
-    return [str(path) for path in found] if all(path.is_file() for path in found) else []
+def _beside(suite: str) -> str | None:
+    """Give the tables of the baseline suite if it is finished: they are read and never made.
+
+    They are no input of the rule, or an override would bring the whole baseline up to date.
+    """
+    folder = Path(f"results/tables/{load_suite(suite).beside}")
+    finished = all((folder / f"{kind}.parquet").is_file() for kind in COLLECTED)
+    return str(folder) if finished else None
 
 
 train_plan = _input_function(lambda name: str(train_plan_of(name)[1]), "variant")
@@ -183,4 +186,3 @@ checkpoints = _input_function(
     lambda name: f"results/train/{variant(name)['names']['train']}/checkpoints.json", "variant"
 )
 collected_from = _input_function(_collected_from, "suite")
-beside = _input_function(_beside, "suite")

@@ -58,12 +58,11 @@ class Checkout:
             output, _ = process.communicate()
         return process.returncode, output
 
-    def planned(self, *arguments: str) -> set[str]:
-        """List what `snakemake -n` would run: `rule wildcard`."""
-        output = self.run("snakemake", "-n", *arguments)
-        found = re.findall(
-            r"^(?:local)?rule (\w+):\n(?:    .*\n)*?    wildcards: \w+=(.*)$", output, re.M
-        )
+    def planned(self, *arguments: str, program: str = "snakemake", dry: str = "-n") -> set[str]:
+        """List what a dry run would run: `rule wildcard`."""
+        output = self.run(program, dry, *arguments)
+        job = r"^(?:local)?rule (\w+):\n(?:    .*\n)*?    wildcards: \w+=(.*)$"
+        found = re.findall(job, output, re.M)
         if not found:
             assert "Nothing to be done" in output, output
         return {f"{rule} {wildcard}" for rule, wildcard in found}

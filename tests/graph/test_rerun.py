@@ -138,6 +138,16 @@ def test_new_component_runs_the_new_variants_only(checkout: Checkout) -> None:
     assert checkout.planned() == job("train", mine) | job("evaluate", mine) | REPORT
 
 
+def test_an_override_reads_a_stale_baseline_and_does_not_bring_it_up_to_date(
+    checkout: Checkout,
+) -> None:
+    checkout.edit("kexue_pipe/metric/entropy.py", ".sum(-1)", ".sum(-1) * 2.0")
+    asked = ["size=smoke", "seeds=1", "position=none"]
+    planned = checkout.planned(*asked, program="kexue-pipe", dry="dry_run=true")
+    name = ALIBI.replace("alibi", "none")
+    assert planned == {f"{rule} {name}" for rule in ("train", "evaluate", "collect", "report")}
+
+
 def test_a_damaged_or_missing_file_is_made_again(finished: Checkout) -> None:
     damaged = finished.path / f"results/evaluate/{FSQ}/codes.parquet"
     whole = damaged.read_bytes()

@@ -20,7 +20,6 @@ rule report:
     input:
         plan=graph.report_plan,
         tables=expand("results/tables/{{suite}}/{table}.parquet", table=graph.COLLECTED),
-        beside=ancient(graph.beside),
     output:
         report(
             "results/report/{suite}.html",
