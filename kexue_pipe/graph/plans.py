@@ -81,11 +81,11 @@ def collect_plan(
     return _plan("collect", read, digests_of)
 
 
-def report_plan(suite: str, nodes: dict[str, Any], inputs: dict[str, str]) -> dict[str, Any]:
+def report_plan(
+    suite: str, charts: dict[str, Any], metrics: dict[str, Any], inputs: dict[str, str]
+) -> dict[str, Any]:
     """Give the plan of a suite's report: charts, and what the metrics say of themselves."""
-    return _plan("report", {"chart": nodes["chart"], "metric": nodes["metric"]}, inputs) | {
-        "suite": suite
-    }
+    return _plan("report", {"chart": charts, "metric": metrics}, inputs) | {"suite": suite}
 
 
 def _plan(stage: str, nodes: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:

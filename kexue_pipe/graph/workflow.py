@@ -89,16 +89,15 @@ def expansion(suite: str) -> dict[str, Any]:
 
 
 @cache
-def report_nodes() -> dict[str, Any]:
-    """Give the charts, and the metrics with their metadata, that a report draws."""
+def _metrics() -> dict[str, Any]:
+    """Give every metric with its metadata, which a report reads."""
 
     def compute() -> dict[str, Any]:
         from kexue_pipe.graph.compose import base
 
-        nodes = base({}).nodes
-        return {"chart": nodes["chart"], "metric": nodes["metric"]}
+        return base({}).nodes["metric"]
 
-    return _cache().get("report nodes", compute)
+    return _cache().get("metrics", compute)
 
 
 @cache
@@ -136,7 +135,8 @@ def collect_plan_of(suite: str) -> tuple[dict[str, Any], Path]:
 def report_plan_of(suite: str) -> tuple[dict[str, Any], Path]:
     """Plan the report of a suite."""
     inputs = {"collect": collect_plan_of(suite)[0]["digest"]}
-    plan = plans.report_plan(suite, report_nodes(), inputs) | {
+    charts = variant(expansion(suite)["variants"][0])["nodes"]["chart"]
+    plan = plans.report_plan(suite, charts, _metrics(), inputs) | {
         "variants": evaluated_names(suite),
         "skipped": expansion(suite)["skipped"],
         "beside": _beside(suite),
