@@ -24,10 +24,9 @@ def data(tables: dict[str, pl.DataFrame], *, extensions: list[str], keep: int) -
         pl.col("length") == pl.col("length").max().over("variant", "stream"),
     ).with_columns(position=(pl.col("bin_lo") + pl.col("bin_hi") + 1) / 2)
     identity = [name for name in statistics.IDENTITY if name not in PANEL]
-    frame = statistics.over_seeds(values, [*PANEL, *identity, "extension", "position"])
+    frame = statistics.over_seeds(values, [*PANEL, *identity, "extension", "position", "guess"])
     sign = pl.when(pl.col("unit") == "accuracy").then(1).otherwise(-1)
     frame = frame.with_columns(gain=sign * pl.col("mean"), control=pl.lit(False))
-    frame = statistics.with_guess(frame, tables)
     return theme.emphasise(frame, PANEL, "position", keep).drop("gain")
 
 

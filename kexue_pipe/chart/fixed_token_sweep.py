@@ -22,7 +22,7 @@ def data(
     """Give mean and interval for each variant, extension and context length, with `in_range`."""
     values = statistics.measured(tables, "fixed", ["length"])
     values = values.filter(pl.col("extension").is_in([*extensions, *controls]))
-    by = [*PANEL, *statistics.IDENTITY, "variant", "extension", "length"]
+    by = [*PANEL, *statistics.IDENTITY, "variant", "extension", "length", "guess"]
     by = [name for i, name in enumerate(by) if name not in by[:i]]
     frame = statistics.over_seeds(values, by)
     sign = pl.when(pl.col("unit") == "accuracy").then(1).otherwise(-1)
@@ -34,7 +34,6 @@ def data(
     frame = frame.join(
         start, on=["variant", "extension", "stream"], how="left", maintain_order="left"
     )
-    frame = statistics.with_guess(frame, tables)
     return theme.emphasise(frame, PANEL, "length", keep).drop("variant", "gain")
 
 

@@ -75,7 +75,8 @@ def measured(tables: dict[str, pl.DataFrame], protocol: str, by: list[str]) -> p
     """Pool the scored tokens of a protocol to one `value` for each run, extension, stream and `by`.
 
     A task with a threshold for `solved` is read in accuracy, every other one in bits per token;
-    `unit` says which, and `gain` is the value signed so that more is better.
+    `unit` says which, `gain` is the value signed so that more is better, and `guess` is what a
+    uniform guess reaches.
     """
     variants = tables["variants"]
     scored = (
@@ -91,7 +92,7 @@ def measured(tables: dict[str, pl.DataFrame], protocol: str, by: list[str]) -> p
         .group_by("variant", "seed", "extension", "stream", *by)
         .agg(pl.col("n", "loss_sum", "correct").sum())
         .filter(pl.col("n") > 0)
-        .join(variants.select("variant", *IDENTITY), on="variant")
+        .join(variants.select("variant", "chance", *IDENTITY), on="variant")
     )
     accurate = pl.col("task").is_in(scored)
     value = (
@@ -103,29 +104,25 @@ def measured(tables: dict[str, pl.DataFrame], protocol: str, by: list[str]) -> p
         pooled.with_columns(
             value=value,
             unit=pl.when(accurate).then(pl.lit("accuracy")).otherwise(pl.lit("bits")),
+            guess=pl.when(accurate).then("chance").otherwise(-pl.col("chance").log(2)),
         )
         .with_columns(gain=pl.when(accurate).then("value").otherwise(-pl.col("value")))
-        .drop("n", "loss_sum", "correct")
+        .drop("n", "loss_sum", "correct", "chance")
         .sort(accurate, "task", "stream", "order", "variant", "extension", *by, "seed")
     )
-
-
-def with_guess(frame: pl.DataFrame, tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    """Add what a uniform guess reaches on the task of a row: its accuracy, or its bits."""
-    chance = tables["variants"].group_by("task").agg(pl.col("chance").first())
-    guess = pl.when(pl.col("unit") == "accuracy").then("chance").otherwise(-pl.col("chance").log(2))
-    joined = frame.join(chance, on="task", how="left", maintain_order="left")
-    return joined.with_columns(guess=guess).drop("chance")
 
 
 def effective_lengths(values: pl.DataFrame) -> pl.DataFrame:
     """Give the effective length of each run from its fixed-token values.
 
     Input: the rows of `measured(tables, "fixed", ["length"])`. Output: one row for each variant,
-    extension, stream and seed, with `effective` and the longest tested length `tested`.
+    extension, stream and seed, with `effective` and the longest tested length `tested`. A stream
+    of which no variant gets half at N has its answers beyond N: nothing is kept there, nor ranked.
     """
     key = ["variant", "extension", "stream", "seed"]
     start = values.filter(pl.col("length") == pl.col("train_length"))
+    half = (pl.col("unit") != "accuracy") | (pl.col("value") >= (1 + pl.col("guess")) / 2)
+    start = start.filter(half.any().over("task", "stream"))
     start = start.select(*key, pl.col("gain").alias("start"))
     tolerance = pl.col("unit").replace_strict(SMALLEST, return_dtype=pl.Float64)
     kept = pl.col("gain") >= pl.col("start") - tolerance - 1e-12  # false for NaN

@@ -82,6 +82,7 @@ def test_pooled_sums_are_the_mean_over_all_tokens(bins):
     rows = [run | place | row for row in rows]
     other = [row | {"bin_by": "lag", "loss_sum": 1e6} for row in rows]
     variant = {"variant": "task=text", "task": "text", "train_length": 64, "suffix": ""}
+    variant |= {"chance": 1 / 64}
     tables = {
         "extrapolation": pl.DataFrame(rows + other, schema=TABLES["extrapolation"].schema),
         "runs": empty("runs"),
@@ -90,12 +91,14 @@ def test_pooled_sums_are_the_mean_over_all_tokens(bins):
     result = statistics.measured(tables, "fixed", ["length"]).row(0, named=True)
     assert result["value"] == pytest.approx(tokens.mean() / log(2))
     assert result["gain"] == -result["value"] and result["unit"] == "bits"
+    assert result["guess"] == 6.0  # log2 of 64 symbols
 
 
 def _values(values: list[float], unit: str) -> pl.DataFrame:
     frame = pl.DataFrame({"length": [32, 64, 128, 256, 512][: len(values)], "value": values})
     same = {"variant": "v", "extension": "none", "stream": "s", "seed": 0, "unit": unit}
     same |= {"task": "t", "train_length": 64, "suffix": "", "label": "v", "order": 0, "new": False}
+    same |= {"guess": 0.05 if unit == "accuracy" else 6.0}
     sign = 1.0 if unit == "accuracy" else -1.0
     same_columns = [pl.lit(value).alias(name) for name, value in same.items()]
     return frame.with_columns(*same_columns, gain=sign * pl.col("value"))
@@ -117,7 +120,10 @@ def test_effective_length_by_hand(values, unit, expected):
     assert (row["effective"], row["tested"]) == (expected, 512)
 
 
-def test_a_uniform_guess_is_its_accuracy_or_its_bits() -> None:
-    tables = {"variants": pl.DataFrame({"task": ["text", "repeat"], "chance": [1 / 64, 1 / 16]})}
-    frame = pl.DataFrame({"task": ["text", "repeat"], "unit": ["bits", "accuracy"]})
-    assert statistics.with_guess(frame, tables)["guess"].to_list() == [6.0, 1 / 16]
+def test_a_stream_whose_answers_lie_beyond_the_training_length_is_not_ranked() -> None:
+    flat_at_chance = _values([0.05, 0.06, 0.05, 0.06, 0.05], "accuracy")
+    assert statistics.effective_lengths(flat_at_chance).is_empty()
+    weak = _values([0.05, 0.30, 0.30, 0.30, 0.30], "accuracy").with_columns(variant=pl.lit("w"))
+    strong = _values([0.05, 0.90, 0.90, 0.90, 0.90], "accuracy")
+    both = statistics.effective_lengths(pl.concat([weak, strong]))
+    assert both["effective"].to_list() == [512, 512]  # the weak one is marked, not left out
