@@ -1,7 +1,7 @@
 """Override strings: what is parsed, written and encoded comes back as it was."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kexue_pipe.core.spelling import join_name, split_name
@@ -24,6 +24,10 @@ def test_a_value_survives_writing_and_reading(value: object) -> None:
     assert read(format_value(value)) == value
 
 
+@example(",")
+@example("[")
+@example("it's, [so]\\")
+@example(["a,b", "]"])
 @given(values)
 def test_a_name_survives_encoding_and_is_a_safe_file_name(value: object) -> None:
     parts = ["task=text", f"task.path={format_value(value)}"]
