@@ -11,32 +11,34 @@ import json
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 import torch
 from hydra.utils import instantiate
 
 from kexue_pipe.core.components import build_model, build_task
-from kexue_pipe.core.contracts import Model, Task
+from kexue_pipe.core.contracts import Model, SequenceTask, Task
 from kexue_pipe.core.device import choose_device, machine
 from kexue_pipe.core.store import load_weights
 from kexue_pipe.core.tables import TABLES, empty, read_table, write_table
 from kexue_pipe.graph.worker import load_plan, run, say
 
-KINDS = ("variants", "runs", "extrapolation", "attention", "codes", "reconstruction", "timing")
+KINDS = tuple(kind for kind in TABLES if kind != "training")
+LEAK_ERRORS = 4  # standard errors below the optimum at which a loss is no luck
 
 
 def evaluate_seed(plan: dict[str, Any], model: Model, task: Task) -> dict[str, pl.DataFrame]:
     """Measure one trained model; the tables lack only the columns variant and seed."""
     nodes = plan["nodes"]
-    protocol = instantiate(nodes["protocol"])
+    protocol, decode = (instantiate(nodes[key], _partial_=True) for key in ("protocol", "decode"))
     model.eval()
     with torch.no_grad():
         return protocol(
             model=model,
             task=task,
             extensions={n: instantiate(x, _partial_=True) for n, x in nodes["extension"].items()},
+            decode=decode,
             metrics={n: instantiate(x, _partial_=True) for n, x in nodes["metric"].items()},
             settings=nodes["settings"],
         )
@@ -69,12 +71,29 @@ def in_range_accuracy(sweep: pl.DataFrame, train_length: int) -> float | None:
     """Give the accuracy at N, without extension, on the first stream; None if not asked for."""
     rows = sweep.filter(
         pl.col("extension") == "none",
-        pl.col("protocol") == "fixed",
+        pl.col("protocol") != "curve",
+        pl.col("bin_by") == "position",
         pl.col("length") == train_length,
         pl.col("stream") == sweep["stream"][0],
         pl.col("n") > 0,
     )
     return float(rows["correct"].sum()) / float(rows["n"].sum()) if len(rows) else None
+
+
+def check_optimum(sweep: pl.DataFrame, optimum: dict[str, float | None]) -> None:
+    """Refuse a loss clearly below the smallest possible one: the answer has leaked."""
+    mean, square = (pl.col(name) / pl.col("n") for name in ("loss_sum", "loss_sq"))
+    means = sweep.filter(pl.col("bin_by") == "position", pl.col("n") > 0).with_columns(
+        mean=mean, error=((square - mean**2).clip(0.0) / pl.col("n")).sqrt()
+    )
+    for row in means.iter_rows(named=True):
+        best = optimum.get(row["stream"])
+        if best is not None and row["mean"] + LEAK_ERRORS * row["error"] < best:
+            raise ValueError(
+                f"the {row['stream']} documents leak their answers: a loss of {row['mean']:.4f} "
+                f"nats at length {row['length']} under {row['extension']} is below the smallest "
+                f"possible one, {best:.4f}; mend the task or the extension"
+            )
 
 
 def variant_row(plan: dict[str, Any], model: Model, task: Task) -> pl.DataFrame:
@@ -123,6 +142,8 @@ def main() -> None:
         for kind, frame in found.items():
             add(kind, frame)
         sweep = found.get("extrapolation")
+        if sweep is not None:
+            check_optimum(sweep, cast(SequenceTask, task).optimum)
         add("runs", run_row(entry, task, training, sweep))
         seconds = time.perf_counter() - began
         add("timing", _timing(seconds, sweep))
@@ -130,6 +151,8 @@ def main() -> None:
     tables["variants"].append(variant_row(plan, model, task))
     for kind in KINDS:
         frame = pl.concat([empty(kind), *tables[kind]])
+        if kind == "levels":  # every seed found the same
+            frame = frame.unique(TABLES[kind].key, maintain_order=True)
         write_table(kind, frame, arguments.output / f"{kind}.parquet", plan["digest"])
 
 
@@ -145,7 +168,9 @@ def _add(
 def _timing(seconds: float, sweep: pl.DataFrame | None) -> pl.DataFrame:
     tokens = None
     if sweep is not None:
-        tokens = sweep.filter(pl.col("protocol") == "fixed").select(
+        tokens = sweep.filter(
+            pl.col("protocol") != "curve", pl.col("bin_by") == "position"
+        ).select(
             (pl.col("length") * pl.col("documents")).sum()
         )
     rate = tokens.item() / seconds if tokens is not None else None

@@ -88,7 +88,7 @@ def _step(
     generator: torch.Generator,
 ) -> tuple[float, float]:
     """Take one optimizer step; give the loss and the accuracy, NaN where there is none."""
-    result = model.loss(Batch(*(part.to(generator.device) for part in batch)), generator)
+    result = model.loss(batch.map(lambda tensor: tensor.to(generator.device)), generator)
     optimizer.zero_grad(set_to_none=True)
     result.loss.backward()
     recipe.clip(model)

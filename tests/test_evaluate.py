@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
-from kexue_pipe.evaluate import in_range_accuracy, run_row
+from kexue_pipe.evaluate import check_optimum, in_range_accuracy, run_row
 
 TASK = SimpleNamespace(train_length=64, chance=0.05, solved_at=0.95)
 ENTRY = {"seed": 0, "status": "finished", "steps": 100}
@@ -19,7 +19,7 @@ def training(*accuracy: float, seed: int = 0) -> pl.DataFrame:
 
 
 def sweep(length: int, correct: int, extension: str = "none") -> pl.DataFrame:
-    row = {"extension": extension, "protocol": "fixed", "stream": "repeat"}
+    row = {"extension": extension, "protocol": "fixed", "stream": "repeat", "bin_by": "position"}
     return pl.DataFrame([row | {"length": length, "n": 100, "correct": correct}])
 
 
@@ -52,3 +52,16 @@ def test_a_task_without_a_threshold_is_never_judged() -> None:
 def test_the_final_loss_is_that_of_the_own_seed() -> None:
     both = pl.concat([training(0.1, 0.2), training(0.1, seed=1)])
     assert run_row(ENTRY, TASK, both, sweep(64, 100))["final_loss"].item() == pytest.approx(1 / 40)
+
+
+def losses(mean: float, spread: float, n: int) -> pl.DataFrame:
+    sums = {"loss_sum": n * mean, "loss_sq": n * (mean**2 + spread**2), "n": n}
+    return sweep(64, 0).with_columns(**{name: pl.lit(value) for name, value in sums.items()})
+
+
+def test_a_loss_clearly_below_the_smallest_possible_one_is_a_leak() -> None:
+    check_optimum(losses(0.97, 1.0, 100), {"repeat": 0.99})  # within 4 x 0.1
+    check_optimum(losses(0.1, 0.0, 100), {"repeat": None})
+    check_optimum(losses(0.1, 0.0, 100), {})
+    with pytest.raises(ValueError, match="leak their answers.*0.5800 nats at length 64"):
+        check_optimum(losses(0.58, 1.0, 100), {"repeat": 0.99})

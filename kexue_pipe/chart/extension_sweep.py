@@ -25,7 +25,7 @@ def data(
     values = values.join(extended.select("variant").unique(), on="variant", how="semi")
     names = sorted(values["extension"].unique(), key=lambda n: (n not in reference, n))
     identity = [name for name in statistics.IDENTITY if name not in PANEL]
-    frame = statistics.over_seeds(values, [*PANEL, *identity, "extension", "length"])
+    frame = statistics.over_seeds(values, [*PANEL, *identity, "extension", "length", "guess"])
     sign = pl.when(pl.col("unit") == "accuracy").then(1).otherwise(-1)
     known = pl.col("extension").is_in([*controls, *reference])
     frame = frame.with_columns(
@@ -38,27 +38,30 @@ def data(
     last = frame.filter(pl.col("seed").is_null(), pl.col("length") == pl.col("length").max())
     best = last.filter(pl.col("gain").rank("ordinal", descending=True).over(PANEL) <= keep)
     chosen = known | pl.col("extension").is_in(best["extension"].unique().to_list())
-    return frame.with_columns(emphasis=chosen).drop("gain")
+    frame = frame.with_columns(emphasis=chosen).drop("gain")
+    plain = pl.col("seed").is_null() & pl.col("extension").is_in(reference)
+    start = frame.filter(plain, pl.col("length") == pl.col("train_length"))
+    start = start.select(*PANEL, in_range="mean").unique(PANEL)
+    frame = frame.join(start, on=PANEL, how="left", maintain_order="left")
+    return theme.add_levels(frame, statistics.levels(tables), PANEL)
 
 
 def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     """Draw one panel for each variant, task and stream; one line for each extension."""
-    encodings = theme.series(frame, "extension", "extension")
-    pick = theme.picker(frame, "extension")
-    x = theme.log_axis("length", frame, "context length T (tokens)")
+    every = theme.lines(frame)
+    encodings = theme.series(every, "extension", "extension")
+    pick = theme.picker(every, "extension")
+    x = theme.log_axis("length", every, "context length T (tokens)")
 
     def panel(part: pl.DataFrame) -> theme.Panel:
         task, stream, unit, label = part.select(PANEL).row(0)
         dash = alt.when("datum.control").then(alt.value([6, 3])).otherwise(alt.value([1, 0]))
-        chart = theme.layers(
-            part,
-            x,
-            theme.axis_title(task, unit),
-            pick=pick,
-            encodings=encodings,
-            extra=theme.train_rule(part, x),
-            dash=dash,
-        )
+        rows = theme.lines(part)
+        level = alt.Chart(rows.select("in_range").unique()).encode(y="in_range:Q")
+        level = level.mark_rule(strokeDash=[1, 3], clip=True)
+        extra = [level, *theme.train_rule(rows, x), *theme.guess_rule(rows)]
+        title = theme.axis_title(task, unit)
+        chart = theme.layers(part, x, title, pick=pick, encodings=encodings, extra=extra, dash=dash)
         return chart.properties(title=alt.Title(label, subtitle=theme.documents(task, stream)))
 
     return theme.panels(frame, PANEL, panel, pick)

@@ -34,18 +34,20 @@ def data(
     frame = frame.join(
         start, on=["variant", "extension", "stream"], how="left", maintain_order="left"
     )
-    return theme.emphasise(frame, PANEL, "length", keep).drop("variant", "gain")
+    frame = theme.emphasise(frame, PANEL, "length", keep).drop("variant", "gain")
+    return theme.add_levels(frame, statistics.levels(tables), PANEL)
 
 
 def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     """Draw one panel for each task and stream; controls are dashed, the value at N is dotted."""
-    encodings, pick = theme.series(frame), theme.picker(frame)
-    x = theme.log_axis("length", frame, "context length T (tokens)")
-    dash = theme.dash(frame)
+    every = theme.lines(frame)
+    encodings, pick, dash = theme.series(every), theme.picker(every), theme.dash(every)
+    x = theme.log_axis("length", every, "context length T (tokens)")
 
     def panel(part: pl.DataFrame) -> theme.Panel:
         task, stream, unit = part.select(PANEL).row(0)
-        own = part.filter(
+        rows = theme.lines(part)
+        own = rows.filter(
             pl.col("in_range").is_not_null(), pl.col("length") == pl.col("length").max()
         )
         level = alt.Chart(own).mark_rule(strokeDash=[1, 3], clip=True)
@@ -54,7 +56,7 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
             color=encodings["color"],
             strokeOpacity=alt.when(pick).then(alt.value(0.6)).otherwise(alt.value(0.0)),
         )
-        extra = [level, *theme.train_rule(part, x), *theme.guess_rule(part)]
+        extra = [level, *theme.train_rule(rows, x), *theme.guess_rule(rows)]
         title = theme.axis_title(task, unit)
         chart = theme.layers(part, x, title, pick=pick, encodings=encodings, extra=extra, dash=dash)
         return chart.properties(title=theme.documents(task, stream))

@@ -19,7 +19,7 @@ PANEL = ["task", "measure"]
 def data(tables: dict[str, pl.DataFrame], *, points: int, keep: int) -> pl.DataFrame:
     """Give mean and interval over seeds at about `points` logged steps of each variant."""
     solvable = tables["runs"].filter(pl.col("solved").is_not_null())["variant"].unique().to_list()
-    identity = tables["variants"].select("variant", "chance", *statistics.IDENTITY)
+    identity = statistics.trained(tables).select("variant", "chance", *statistics.IDENTITY)
     long = (
         tables["training"]
         .join(identity, on="variant", maintain_order="left")

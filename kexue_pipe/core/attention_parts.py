@@ -51,8 +51,8 @@ class Mask:
         """Tell which token indices see which, (R,) and (S,) -> bool (R, S)."""
         raise NotImplementedError
 
-    def reach(self, first: int, last: int) -> slice:
-        """Give the keys that the queries first ... last may see, and few others."""
+    def reach(self, first: int, last: int) -> slice | Tensor:
+        """Give the keys that the queries first ... last may see, and few others, in order."""
         raise NotImplementedError
 
     def count(self, queries: Tensor) -> Tensor:
@@ -60,9 +60,10 @@ class Mask:
         counts = []
         for rows in row_slices(len(queries), int(queries.max()) + 1):
             block = queries[rows]
-            keys = self.reach(int(block.min()), int(block.max()))
-            index = torch.arange(keys.start, keys.stop, device=queries.device)
-            counts.append(self.visible(block, index).sum(-1))
+            last = int(block.max())
+            index = torch.arange(last + 1, device=queries.device)
+            keys = index[self.reach(int(block.min()), last)]
+            counts.append(self.visible(block, keys).sum(-1))
         return torch.cat(counts)
 
 
@@ -79,7 +80,10 @@ class Normaliser(nn.Module):
     def mix(
         self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, visible: Tensor | None
     ) -> Tensor:
-        """Give weights(q.k + bias) v, (B, H, R, D); fused ones read `visible` None as causal."""
+        """Give weights(q.k + bias) v, (B, H, R, D); fused ones read `visible` None as causal.
+
+        `bias` broadcasts to (B, H, R, S).
+        """
         scores = q @ k.mT  # (B, H, R, S)
         assert visible is not None, "only a fused normaliser knows the causal mask by itself"
         return self.weights(scores if bias is None else scores + bias, visible) @ v
@@ -103,6 +107,6 @@ def row_slices(num_rows: int, row_size: int, most: int | None = None) -> Iterato
 
 def touches_scores(position: Position, q: Tensor, k: Tensor, pos: Tensor) -> bool:
     """Tell whether a position adds to the scores or replaces them; one row and key show it."""
-    one = (q[:, :, :1], pos[:1], pos[:1])
-    replaced = position.scores(q[:, :, :1], k[:, :, :1], pos[:1], pos[:1])
-    return replaced is not None or position.bias(*one) is not None
+    one = pos[:1]
+    replaced = position.scores(q[:, :, :1], k[:, :, :1], one, one)
+    return replaced is not None or position.bias(q[:, :, :1], one, one) is not None

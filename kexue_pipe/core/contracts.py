@@ -7,8 +7,9 @@ K codebook size, V vocabulary, R query rows of a block.
 Every hook has an identity, and the model calls all hooks always: nothing branches on a name.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 from zlib import crc32
 
@@ -22,8 +23,8 @@ IGNORED = -100  # label of a token that is not scored
 class Position(nn.Module):
     """A positional encoding: one hook per place where position can enter, each the identity.
 
-    Position ids are data: `pos` is a float tensor (T,), or (T, axes) for grids. Two vectors are
-    passed because a block of query rows, and decoding, see other queries than keys.
+    Position ids are data, see `PositionIds`. Two vectors are passed because a block of query rows,
+    and decoding, see other queries than keys.
     """
 
     def embed(self, x: Tensor, pos: Tensor) -> Tensor:
@@ -38,9 +39,34 @@ class Position(nn.Module):
         """Give what is added to the scaled scores, (1 or B, H, T, S), or None for nothing."""
         return None
 
-    def scores(self, q: Tensor, k: Tensor, pos_q: Tensor, pos_k: Tensor) -> Tensor | None:
-        """Give q.k (B, H, T, S) where one score mixes several rotations, or None for `rotate`."""
+    def key_bias(self, pos_k: Tensor) -> Tensor | None:
+        """Give (1, H, 1, S) that differs from `bias` by a constant in each row, or None.
+
+        A causal softmax cannot tell the two apart, and fused kernels take this one for less.
+        """
         return None
+
+    def scores(self, q: Tensor, k: Tensor, pos_q: Tensor, pos_k: Tensor) -> Tensor | None:
+        """Give q.k (B, H, T, S) where it is no product of rotated vectors, or None for `rotate`.
+
+        q and k are scaled. Keys in the future of a query may be among them, and have any finite
+        score. A block of queries sees all keys between its own past and itself.
+        """
+        return None
+
+
+class PositionIds(nn.Module):
+    """Where each token stands: the ids that all hooks of a position are given."""
+
+    def forward(
+        self, index: Tensor, grids: Tensor | None, generator: torch.Generator | None
+    ) -> Tensor:
+        """Give the ids of token indices 0 ... T-1, with T first: (T,) or (T, B, axes), floats.
+
+        `grids` (B, G, 3) holds the first token, height and width of the grids in each document.
+        In training there is a generator; without one the ids are a function of the rest.
+        """
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -66,6 +92,12 @@ class Attention(nn.Module):
     ) -> Iterator[RowBlock]:
         """Yield the rows of the given query indices in blocks of at most 2**22 coefficients."""
         raise NotImplementedError
+
+    def last_rows(self, x: Tensor, pos: Tensor, position: Position, last: int) -> Tensor:
+        """Give the last rows of `forward` for the cost of these alone, (B, last, C)."""
+        queries = torch.arange(x.shape[1] - last, x.shape[1], device=x.device)
+        blocks = self.row_blocks(x, pos, position, queries)
+        return self.merge(torch.cat([block.weights @ block.values for block in blocks], dim=2))
 
     def merge(self, mixed: Tensor) -> Tensor:
         """Join the heads and project out, (B, H, T, D) -> (B, T, C)."""
@@ -93,7 +125,7 @@ class QuantizerOutput:
     aux: Tensor  # scalar, weighted auxiliary loss
     z_in: Tensor  # (N, D) the vector that was quantised (after bounding or normalisation)
     q: Tensor  # (N, D) hard value without gradient
-    stats: dict[str, float] = field(default_factory=dict)
+    stats: dict[str, float] = field(default_factory=dict)  # of this step, by the names in `logged`
 
 
 class Quantizer(nn.Module):
@@ -102,9 +134,15 @@ class Quantizer(nn.Module):
     dim: int  # D
     num_codes: int  # size of the joint code book; 0 when there is none
     digits: tuple[int, ...]  # size of each factor of the code; () when there is none
+    logged: tuple[str, ...] = ()  # names of the stats of a training step
 
-    def forward(self, z: Tensor, generator: torch.Generator) -> QuantizerOutput:
-        """Quantise in training mode (`self.training`) or deterministically in evaluation mode."""
+    def forward(
+        self, z: Tensor, generator: torch.Generator, progress: float = 1.0
+    ) -> QuantizerOutput:
+        """Quantise in training mode (`self.training`) or deterministically in evaluation mode.
+
+        `progress` is the share of the training that is done.
+        """
         raise NotImplementedError
 
     def encode(self, z: Tensor) -> Tensor:
@@ -121,6 +159,12 @@ class Batch(NamedTuple):
 
     inputs: Tensor
     targets: Tensor
+    lags: Tensor | None = None  # (B, T) int64: tokens back to what a scored label depends on
+    grids: Tensor | None = None  # (B, G, 3) int64: first token, height and width of each grid
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        """Apply a function to every tensor that there is."""
+        return Batch(*(None if tensor is None else change(tensor) for tensor in self))  # type: ignore[arg-type]
 
 
 class Loss(NamedTuple):
@@ -128,6 +172,7 @@ class Loss(NamedTuple):
 
     loss: Tensor  # scalar, differentiable
     accuracy: float | None  # share of scored tokens that are predicted; None for images
+    stats: Mapping[str, float] = MappingProxyType({})  # by the names in `logged`
 
 
 @runtime_checkable
@@ -148,13 +193,34 @@ class Task(Protocol):
 class Model(nn.Module):
     """A trainable model: built from component factories and a task."""
 
-    def loss(self, batch: Batch, generator: torch.Generator) -> Loss:
-        """Compute the training loss of one batch; all randomness comes from the generator."""
+    logged: tuple[str, ...] = ()  # names of the stats of a training step
+
+    def loss(self, batch: Batch, generator: torch.Generator, progress: float = 1.0) -> Loss:
+        """Compute the training loss of one batch; all randomness comes from the generator.
+
+        `progress` is the share of the training that is done.
+        """
         raise NotImplementedError
 
     def costs(self) -> dict[str, int]:
         """Count parameters, flops_per_token, cache_elements_per_token and state_elements."""
         raise NotImplementedError
+
+
+class SequenceTask(Task, Protocol):
+    """A task of token sequences, with test documents of any length."""
+
+    vocabulary_size: int  # V
+    fixed_targets: bool  # documents of all lengths end alike, so that the same tokens are scored
+    optimum: dict[str, float | None]  # smallest possible mean loss of each stream, nats, if known
+
+    def documents(self, stream: str, start: int, count: int, length: int) -> Batch:
+        """Give test documents start ... start + count - 1 of a stream, the same for all seeds."""
+        ...
+
+    def levels(self, documents: Batch, last: int) -> dict[str, tuple[float, float]]:
+        """Score what a model is compared with on the last tokens: name -> nats, accuracy."""
+        ...
 
 
 def sample_rng(task: str, split: str, seed: int, index: int) -> np.random.Generator:

@@ -16,12 +16,32 @@ def frequencies(width: int, base: float) -> Tensor:
     return base**exponent
 
 
+def spectrum(width: int, base: float) -> Tensor:
+    """Give the frequencies of vectors of an even width, (D/2,)."""
+    if width % 2:
+        raise ValueError(f"head_width = {width} does not split into pairs of channels")
+    return frequencies(width, base)
+
+
 def table(pos: Tensor, theta: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Give the cosines and the signed sines of all angles, (T, D) each."""
     # float64: in bfloat16 an angle is off by 0.7 rad at position 4096
-    angle = pos.double()[:, None] * theta.double()  # (T, D/2)
+    return waves(pos.double()[:, None] * theta.double(), dtype)
+
+
+def waves(angle: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Give the cosines and the signed sines of angles (..., D/2), (..., D) each."""
     cos, sin = angle.cos().to(dtype), angle.sin().to(dtype)
     return torch.cat((cos, cos), dim=-1), torch.cat((-sin, sin), dim=-1)
+
+
+def rotate(
+    q: Tensor, k: Tensor, pos_q: Tensor, pos_k: Tensor, theta: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Turn queries (B, H, T, D) and keys (B, H, S, D) by pos theta, one id per token."""
+    table_q = table(pos_q, theta, q.dtype)
+    table_k = table_q if pos_k is pos_q else table(pos_k, theta, k.dtype)
+    return turn(q, *table_q), turn(k, *table_k)
 
 
 def turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

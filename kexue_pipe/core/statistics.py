@@ -13,8 +13,12 @@ import numpy as np
 import polars as pl
 from scipy.stats import t as student
 
+from kexue_pipe.core.spelling import join_name, split_name
+
 MIN_SEEDS = 3  # no interval below
 SMALLEST = {"bits": 0.05, "accuracy": 0.01, "dB": 0.2}  # smallest effect that matters, by unit
+# `whole` is to tasks whose documents differ with the length what `fixed` is to the others
+PROTOCOLS = {"fixed": ["fixed", "whole"], "curve": ["curve"]}
 IDENTITY = ("task", "train_length", "suffix", "label", "order", "new")  # of `theme.identify`
 
 
@@ -71,7 +75,49 @@ def paired(left: pl.DataFrame, right: pl.DataFrame, by: list[str]) -> pl.DataFra
     return over_seeds(both, by).filter(pl.col("seed").is_null()).drop("seed")
 
 
-def measured(tables: dict[str, pl.DataFrame], protocol: str, by: list[str]) -> pl.DataFrame:
+def by_checkpoint(tables: dict[str, pl.DataFrame], kind: str) -> pl.DataFrame:
+    """Give a table in which variants that only set extensions are extensions of their twin.
+
+    `X,extension.ntk.k=8` and `X` are one checkpoint: what the first has under `ntk` is read as `X`
+    under `ntk(k=8)`, and the rest, which `X` has too, is left out. New variants keep their name,
+    and knobs that only permit something (`allow_`) are not told.
+    """
+    names = tables["variants"]["variant"].to_list()
+    old = tables["variants"].filter(~pl.col("new"))["variant"].to_list()
+    twins, rows = [], []
+    for variant in old:
+        parts = split_name(variant)
+        knobs = [p.split(".", 2)[1:] for p in parts if p.startswith("extension.")]
+        twin = join_name([p for p in parts if not p.startswith("extension.")])
+        if not knobs or twin not in names:
+            continue
+        twins.append(variant)
+        for extension in dict.fromkeys(name for name, _ in knobs):
+            own = [k for name, k in knobs if name == extension and not k.startswith("allow_")]
+            rows.append((variant, extension, twin, f"{extension}({','.join(own)})"))
+    schema = dict.fromkeys(("variant", "extension", "twin", "told"), pl.String)
+    frame = pl.DataFrame(rows, schema=schema, orient="row")
+    return (
+        tables[kind]
+        .join(frame, on=["variant", "extension"], how="left", maintain_order="left")
+        .filter(pl.col("twin").is_not_null() | ~pl.col("variant").is_in(twins))
+        .with_columns(
+            pl.coalesce("twin", "variant").alias("variant"),
+            pl.coalesce("told", "extension").alias("extension"),
+        )
+        .drop("twin", "told")
+    )
+
+
+def trained(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """Give the variants without those that repeat the training of another one."""
+    variants = tables["variants"].sort("new", "order", "variant")
+    return variants.unique("train_digest", keep="first", maintain_order=True)
+
+
+def measured(
+    tables: dict[str, pl.DataFrame], protocol: str, by: list[str], bin_by: str = "position"
+) -> pl.DataFrame:
     """Pool the scored tokens of a protocol to one `value` for each run, extension, stream and `by`.
 
     A task with a threshold for `solved` is read in accuracy, every other one in bits per token;
@@ -79,22 +125,15 @@ def measured(tables: dict[str, pl.DataFrame], protocol: str, by: list[str]) -> p
     uniform guess reaches.
     """
     variants = tables["variants"]
-    scored = (
-        tables["runs"]
-        .filter(pl.col("solved").is_not_null())
-        .join(variants.select("variant", "task"), on="variant")["task"]
-        .unique()
-        .to_list()
-    )
     pooled = (
-        tables["extrapolation"]
-        .filter(pl.col("protocol") == protocol, pl.col("bin_by") == "position")
+        by_checkpoint(tables, "extrapolation")
+        .filter(pl.col("protocol").is_in(PROTOCOLS[protocol]), pl.col("bin_by") == bin_by)
         .group_by("variant", "seed", "extension", "stream", *by)
         .agg(pl.col("n", "loss_sum", "correct").sum())
         .filter(pl.col("n") > 0)
         .join(variants.select("variant", "chance", *IDENTITY), on="variant")
     )
-    accurate = pl.col("task").is_in(scored)
+    accurate = pl.col("task").is_in(_scored(tables))
     value = (
         pl.when(accurate)
         .then(pl.col("correct") / pl.col("n"))
@@ -109,6 +148,31 @@ def measured(tables: dict[str, pl.DataFrame], protocol: str, by: list[str]) -> p
         .with_columns(gain=pl.when(accurate).then("value").otherwise(-pl.col("value")))
         .drop("n", "loss_sum", "correct", "chance")
         .sort(accurate, "task", "stream", "order", "variant", "extension", *by, "seed")
+    )
+
+
+def _scored(tables: dict[str, pl.DataFrame]) -> list[str]:
+    """List the tasks that are read in accuracy: those with a threshold for `solved`."""
+    runs = tables["runs"].filter(pl.col("solved").is_not_null())
+    tasks = runs.join(tables["variants"].select("variant", "task"), on="variant")["task"]
+    return tasks.unique().to_list()
+
+
+def levels(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """Give what variants are compared with, in the unit that `measured` reads their task in."""
+    accurate = pl.col("task").is_in(_scored(tables))
+    place = ["task", "stream", "length", "level"]
+    return (
+        tables["levels"]
+        .join(tables["variants"].select("variant", "task"), on="variant")
+        .sort("variant")
+        .unique(place, keep="first", maintain_order=True)  # the variants of a task share them
+        .select(
+            *place,
+            unit=pl.when(accurate).then(pl.lit("accuracy")).otherwise(pl.lit("bits")),
+            mean=pl.when(accurate).then("accuracy").otherwise(pl.col("loss") / log(2.0)),
+        )
+        .sort(place)
     )
 
 
@@ -138,6 +202,32 @@ def effective_lengths(values: pl.DataFrame) -> pl.DataFrame:
             pl.col("length").max().alias("tested"),
         )
         .with_columns(pl.col("effective").fill_null(pl.col("train_length")))
+    )
+
+
+def effective_over_seeds(each: pl.DataFrame, runs: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Give geometric mean, its t-interval, the seeds and `ranked` for each group of runs.
+
+    Input: the rows of `effective_lengths`. The interval is that of the mean of log2(T_eff / N), cut
+    to what can be measured, N to the longest tested length. What is not solved at N in every seed
+    is not `ranked`.
+    """
+    solved = runs.select("variant", "seed", "solved")
+    each = each.join(solved, on=["variant", "seed"], how="left", maintain_order="left")
+    ratio = (pl.col("effective") / pl.col("train_length")).log(2.0)
+    keys = [*dict.fromkeys([*by, "train_length"])]
+    means = over_seeds(each.with_columns(value=ratio), keys).filter(pl.col("seed").is_null())
+    groups = each.group_by(by, maintain_order=True).agg(
+        pl.col("effective").sort().alias("seeds"),
+        pl.col("tested").max(),
+        pl.col("solved").fill_null(True).all().alias("ranked"),
+    )
+    start, end = pl.col("train_length"), pl.col("tested")
+    return (
+        means.drop("seed")
+        .join(groups, on=by, nulls_equal=True, maintain_order="left")
+        .with_columns((2.0 ** pl.col(name) * start).alias(name) for name in ("mean", "low", "high"))
+        .with_columns(pl.col("low", "high").clip(start, end))
     )
 
 
@@ -174,7 +264,7 @@ def head_means(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
     was measured is read. `row_length` is the geometric middle of the bin.
     """
     key = ["variant", "seed", "extension", "metric", "layer", "head", "bin_lo", "bin_hi"]
-    frame = tables["attention"]
+    frame = by_checkpoint(tables, "attention")
     longest = pl.col("length") == pl.col("length").max().over("variant", "extension")
     middle = (pl.col("bin_lo") * (pl.col("bin_hi") - 1)).cast(pl.Float64).sqrt()
     return (

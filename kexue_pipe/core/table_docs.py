@@ -19,6 +19,7 @@ ROWS = {
     "runs": "one training run",
     "training": "one logged stretch of training steps",
     "extrapolation": "one bin of scored tokens",
+    "levels": "what the scored tokens of a stream are compared with, the same for all seeds",
     "attention": "one metric of one head in one bin of row lengths",
     "codes": "the use of one code book",
     "reconstruction": "the reconstruction of one image, or of one image's test tiles",
@@ -63,16 +64,27 @@ COLUMNS = {
         "extension": "context extension that the checkpoint was evaluated under",
         "stream": "kind of test document: natural, repeat, far, ...",
         "protocol": (
-            "`fixed`: the same last N/2 tokens at every length; `curve`: all tokens by position"
+            "`fixed`: the same last N/2 tokens at every length; `whole`: all scored tokens of "
+            "documents of that length; `curve`: all tokens by position"
         ),
         "length": "context length T in tokens",
-        "bin_by": "what the bin bounds: position, lag or depth",
+        "bin_by": (
+            "what the bin bounds: position; lag, how many tokens back the answer stands; depth, "
+            "where it stands in the context, in tenths"
+        ),
         "n": "scored tokens",
         "loss_sum": "sum of the token losses, nats",
         "loss_sq": "sum of the squared token losses, nats^2",
         "correct": "scored tokens that are predicted",
         "documents": "documents with a scored token in the bin",
         "exact": "documents with every scored token of the bin predicted",
+    },
+    "levels": {
+        "stream": "kind of test document",
+        "length": "context length T in tokens",
+        "level": "what is compared with: unigram, bigram, ceiling, ...",
+        "loss": "its mean loss, nats per token",
+        "accuracy": "its share of predicted tokens",
     },
     "attention": {
         "extension": "context extension that the checkpoint was evaluated under",

@@ -93,6 +93,17 @@ TABLES: dict[str, Table] = {
             "exact": pl.Int64,
         },
     ),
+    "levels": Table(
+        key=("variant", "stream", "length", "level"),
+        columns={
+            "variant": pl.String,
+            "stream": pl.String,
+            "length": pl.Int64,
+            "level": pl.String,
+            "loss": pl.Float64,
+            "accuracy": pl.Float64,
+        },
+    ),
     "attention": Table(
         key=("variant", "seed", "extension", "length", "layer", "head", "bin_lo", "metric"),
         columns={

@@ -188,6 +188,18 @@ def value_scale(
     return alt.Scale(domain=[bottom, top], nice=True, zero=False)
 
 
+def add_levels(frame: pl.DataFrame, levels: pl.DataFrame, panel: list[str]) -> pl.DataFrame:
+    """Add the levels of each panel as rows that have a `level`; `layers` draws them."""
+    panels = frame.select(panel).unique(maintain_order=True)
+    rows = levels.join(panels, on=["task", "stream", "unit"])
+    return pl.concat([frame, rows.sort(*panel, "level", "length")], how="diagonal")
+
+
+def lines(frame: pl.DataFrame) -> pl.DataFrame:
+    """Leave the levels out."""
+    return frame.filter(pl.col("level").is_null()) if "level" in frame.columns else frame
+
+
 def layers(
     frame: pl.DataFrame,
     x: alt.X,
@@ -200,8 +212,12 @@ def layers(
     floor: float | None = None,
     ceiling: float | None = None,
     small: bool = False,
+    scale: alt.Scale | None = None,
 ) -> Panel:
     """Draw mean lines with bands over seeds, single seeds as faint points, and `extra` layers."""
+    scale = scale or value_scale(frame, floor, ceiling)
+    extra = [*level_lines(frame, x), *extra]
+    frame = lines(frame)
 
     def shown(on: float, off: float) -> Any:
         return alt.when(pick).then(alt.value(on)).otherwise(alt.value(off))
@@ -214,7 +230,7 @@ def layers(
     ]
     base = alt.Chart(frame).encode(x=x, color=encodings["color"], detail="extension:N")
     summary = base.transform_filter("datum.seed === null")
-    y = alt.Y("mean:Q", title=y_title, scale=value_scale(frame, floor, ceiling))
+    y = alt.Y("mean:Q", title=y_title, scale=scale)
     band = summary.transform_filter("datum.low !== null").mark_area(clip=True)
     band = band.encode(y=alt.Y("low:Q", title=y_title), y2="high:Q", fillOpacity=shown(0.18, 0.0))
     width = alt.when("datum.new").then(alt.value(3.0)).otherwise(alt.value(1.6))
@@ -249,6 +265,24 @@ def guess_rule(frame: pl.DataFrame) -> list[alt.Chart]:
     rule = base.mark_rule(strokeDash=[1, 2], clip=True)
     text = base.mark_text(align="right", baseline="bottom", dx=-2, dy=-2, text="chance", clip=True)
     return [rule, text.encode(x=alt.value("width"))]
+
+
+def level_lines(frame: pl.DataFrame, x: alt.X) -> list[alt.Chart]:
+    """Draw each level as a thin dotted line with its name at its left end."""
+    if "level" not in frame.columns:
+        return []
+    rows = frame.filter(pl.col("level").is_not_null()).select("level", field_of(x), "mean", "unit")
+    if rows.is_empty():
+        return []
+    base = alt.Chart(rows).encode(x=x, y="mean:Q", detail="level:N", tooltip=["level:N", "mean:Q"])
+    line = base.mark_line(strokeDash=[1, 2], strokeWidth=1.2, color="#808080", clip=True)
+    names = rows.unique("level", keep="first", maintain_order=True)
+    above = (pl.col("unit") != "accuracy") | (pl.col("mean") < 0.5)  # a ceiling is at the top
+    texts = []
+    for part, side in ((names.filter(above), "bottom"), (names.filter(~above), "top")):
+        text = alt.Chart(part).mark_text(align="left", baseline=side, dx=4, clip=True)
+        texts.append(text.encode(x=x, y="mean:Q", text="level:N"))
+    return [line, *texts]
 
 
 def panels(

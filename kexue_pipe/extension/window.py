@@ -31,10 +31,12 @@ class Narrowed(Mask):
         """Tell which keys both the mask and the window show."""
         return self.mask.visible(queries, keys) & (queries[:, None] - keys < self.width)
 
-    def reach(self, first: int, last: int) -> slice:
+    def reach(self, first: int, last: int) -> slice | Tensor:
         """Give the keys that both may show."""
-        start = max(self.mask.reach(first, last).start, first - self.width + 1)
-        return slice(start, last + 1)
+        keys, start = self.mask.reach(first, last), first - self.width + 1
+        if isinstance(keys, slice):
+            return slice(max(keys.start, start), keys.stop)
+        return keys[keys >= start]
 
 
 def extend(model: Any, *, length: int, train_length: int, width: int | None) -> Any:

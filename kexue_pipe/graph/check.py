@@ -1,14 +1,17 @@
 """Check a composed variant from the metadata in its yaml files, without importing any component.
 
 `_uses_` (groups that a model reads), `_gives_` and `_needs_` (facts that components offer and
-require), `_allowed_` (ranges and options of values), `_target_` (a component of this package).
+require), `_allowed_` (ranges and options of values), `_holds_` (conditions between values),
+`_target_` (a component of this package).
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 from kexue_pipe.graph.compose import GROUPS
+from kexue_pipe.graph.conditions import holds
 from kexue_pipe.graph.errors import Misfit, Refused
+from kexue_pipe.graph.options import COLLECTIONS, options
 from kexue_pipe.graph.request import format_value
 from kexue_pipe.graph.sources import signature, split_target
 
@@ -38,6 +41,16 @@ def check_nodes(nodes: dict[str, Any]) -> None:
                 _check_target(path, node)
             for key, rule in node.get("_allowed_", {}).items():
                 _check_value(f"{path}.{key}", node[key], rule)
+            for condition, reason in node.get("_holds_", {}).items():
+                if not holds(condition, nodes | {"T": longest_context(nodes)} | node):
+                    raise Refused(f"{path}: {reason}; {condition} must hold")
+
+
+def longest_context(nodes: dict[str, Any]) -> int:
+    """Give T, the longest context of the test documents, tokens."""
+    settings = nodes["task"].get("evaluate", {})
+    factor: int = settings.get("max_factor", 1)
+    return max(settings.get("lengths") or [factor * nodes["task"]["train_length"]])
 
 
 def _check_target(path: str, node: dict[str, Any]) -> None:
@@ -56,6 +69,8 @@ def _check_target(path: str, node: dict[str, Any]) -> None:
 def _check_value(key: str, value: Any, rule: Any) -> None:
     if value is None:
         return
+    if isinstance(rule, str) and rule.startswith("options of "):
+        rule = list(options(rule.removeprefix("options of ")))
     for item in value if isinstance(value, list) else [value]:
         if isinstance(rule, list) and item not in rule:
             raise Refused(
@@ -101,20 +116,20 @@ def check_fit(nodes: dict[str, Any], chosen: dict[str, str], named: set[str]) ->
             f"{group} is not read by model={model}, which task={chosen['task']} trains; "
             f"it reads {', '.join(g for g in used if g not in ALWAYS_USED)}; drop {group}"
         )
-    single = [group for group in used if group not in ("extension", "metric")]
+    single = [group for group in used if group not in COLLECTIONS]
     facts = _facts(nodes, single)
     for group in single:
         for path, node in walk(nodes[group], group):
-            reason = missing_fact(node, facts)
-            if reason:
-                others = ", ".join(
-                    f"{g}={chosen[g]}" for g in single if g not in ALWAYS_USED and g != group
-                )
+            if reason := missing_fact(node, facts):
+                rest = [g for g in single if g not in ALWAYS_USED and g != group]
+                rest = [g for g in rest if g in named] or rest
+                others = ", ".join(f"{g}={chosen[g]}" for g in rest)
                 option = chosen.get(path.replace(".", "/"), "")
                 raise Misfit(f"{path}={option} does not go with {others or model}: {reason}")
     for collection in ("extension", "metric"):
         for name, node in list(nodes.get(collection, {}).items()):
-            reason = missing_fact(node, facts)
+            reasons = (missing_fact(part, facts) for _, part in walk(node, name))
+            reason = next(filter(None, reasons), None)
             if collection not in used:
                 del nodes[collection][name]
             elif reason and f"{collection}.{name}" in named:

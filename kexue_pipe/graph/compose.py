@@ -21,9 +21,10 @@ from kexue_pipe.graph.options import COLLECTIONS, CONF, options, subgroups, sugg
 from kexue_pipe.graph.request import Request, format_value
 
 GROUPS = (
-    "task", "position", "attention", "quantizer", "model", "optimizer", "size",
-    "extension", "metric", "chart",
+    "task", "position", "position_ids", "attention", "quantizer", "model", "optimizer", "size",
+    "extension", "decode", "metric", "chart",
 )  # fmt: skip
+TEST_TIME = ("extension", "decode", "metric")  # groups that evaluation reads, and training not
 
 
 def start_hydra() -> None:

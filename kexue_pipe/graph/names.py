@@ -9,7 +9,7 @@ from typing import Any
 
 from kexue_pipe.core.spelling import join_name, split_name
 from kexue_pipe.graph.check import check_fit, check_nodes
-from kexue_pipe.graph.compose import GROUPS, Base, apply, base, nested_choices, resolve
+from kexue_pipe.graph.compose import GROUPS, TEST_TIME, Base, apply, base, nested_choices, resolve
 from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.options import COLLECTIONS, options, subgroups
 from kexue_pipe.graph.request import Request, format_value, parse
@@ -63,7 +63,7 @@ def is_read(key: str, stage: str) -> bool:
     """Tell whether a stage reads a key: training skips evaluate nodes, evaluation charts."""
     parts = key.replace("/", ".").split(".")
     if stage == "train":
-        return parts[0] not in COLLECTIONS and "evaluate" not in parts
+        return parts[0] not in (*TEST_TIME, "chart") and "evaluate" not in parts
     return parts[0] != "chart"
 
 

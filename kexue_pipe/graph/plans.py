@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from kexue_pipe.core.files import atomic_write
+from kexue_pipe.graph.compose import TEST_TIME
 from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.sources import digests
 
@@ -50,7 +51,7 @@ def targets(node: Any) -> set[str]:
 def train_plan(name: str, variant: dict[str, Any], seeds: int) -> dict[str, Any]:
     """Give the plan of training a variant; the number of seeds is not part of what it means."""
     nodes = variant["nodes"]
-    groups = [g for g in nodes["model"].get("_uses_", []) if g not in ("extension", "metric")]
+    groups = [g for g in nodes["model"].get("_uses_", []) if g not in TEST_TIME]
     read = {group: component(nodes[group]) for group in ["task", "model", "optimizer", *groups]}
     return _plan("train", read, _user_files(nodes)) | {"variant": name, "seeds": seeds}
 
@@ -62,6 +63,7 @@ def evaluate_plan(name: str, variant: dict[str, Any], train: dict[str, Any]) -> 
         "settings": component(nodes["task"].get("evaluate", {})),
         "protocol": component(nodes["model"]["evaluate"]),
         "extension": {name: component(node) for name, node in nodes["extension"].items()},
+        "decode": component(nodes["decode"]),
         "metric": {name: component(node) for name, node in nodes["metric"].items()},
     }
     plan = _plan("evaluate", read, {"train": train["digest"], "seeds": train["seeds"]})

@@ -20,7 +20,9 @@ from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.sources import ROOT
 from kexue_pipe.graph.suites import load_suite
 
-EVALUATED = ("variants", "runs", "extrapolation", "attention", "codes", "reconstruction", "timing")
+EVALUATED = (
+    "variants", "runs", "extrapolation", "levels", "attention", "codes", "reconstruction", "timing",
+)  # fmt: skip
 TRAINED = ("training", "timing")
 COLLECTED = ("variants", "runs", "training", *EVALUATED[2:])
 

@@ -18,26 +18,28 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from kexue_pipe.core.contracts import RowBlock, sample_rng
+from kexue_pipe.core.contracts import Batch, RowBlock, sample_rng
 from kexue_pipe.core.tables import empty
 
 
 def attention_statistics(
     model: Any,
-    tokens: Tensor,
+    documents: Batch,
     extensions: Mapping[str, Callable[..., Any]],
     metrics: Mapping[str, Callable[[RowBlock], Tensor]],
     rows_per_bin: int,
 ) -> pl.DataFrame:
-    """Measure the attention rows of tokens (B, T) under every extension: an `attention` table."""
-    length = tokens.shape[1]
+    """Measure the attention rows of documents under every extension: an `attention` table."""
+    length = documents.inputs.shape[1]
     samples = query_positions(length, rows_per_bin)
     edges = torch.tensor([2 ** (k + 1) for k in range(len(samples) + 1)])
-    pos = torch.arange(length, dtype=torch.float32, device=tokens.device)
     rows = []
     for name, extend in extensions.items():
         extended = extend(model, length=length)
-        inputs = extended.attention_inputs(tokens, pos)
+        if not extended.attentions:  # it has no rows over the whole context
+            continue
+        pos = extended.ids(documents.inputs, documents.grids)
+        inputs = extended.attention_inputs(documents.inputs, pos)
         for layer, (attention, x) in enumerate(zip(extended.attentions, inputs, strict=True)):
             run = {"extension": name, "length": length, "layer": layer, "backend": "rows"}
             sums = [

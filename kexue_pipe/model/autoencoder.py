@@ -66,15 +66,18 @@ class Autoencoder(Model):
     ) -> None:
         super().__init__()
         self.quantizer = quantizer()
+        self.logged = self.quantizer.logged
         self.token_size = p = task.token_size
         D = self.quantizer.dim
         self.encoder = nn.Sequential(nn.PixelUnshuffle(p), *_stack(p * p, channels, num_blocks, D))
         self.decoder = nn.Sequential(*_stack(D, channels, num_blocks, p * p), nn.PixelShuffle(p))
 
-    def quantise(self, x: Tensor, generator: torch.Generator) -> QuantizerOutput:
+    def quantise(
+        self, x: Tensor, generator: torch.Generator, progress: float = 1.0
+    ) -> QuantizerOutput:
         """Encode and quantise pictures, (B, 1, h, w) -> N = B (h / p) (w / p) latents."""
         z = self.encoder(x)  # (B, D, h / p, w / p)
-        return self.quantizer(z.movedim(1, 3).flatten(0, 2), generator)
+        return self.quantizer(z.movedim(1, 3).flatten(0, 2), generator, progress)
 
     def decode(self, z: Tensor, x: Tensor) -> Tensor:
         """Give pictures of the shape of x from their latents, (N, D) -> (B, 1, h, w)."""
@@ -82,11 +85,11 @@ class Autoencoder(Model):
         grid = z.reshape(len(x), x.shape[2] // p, x.shape[3] // p, -1)
         return self.decoder(grid.movedim(3, 1))
 
-    def loss(self, batch: Batch, generator: torch.Generator) -> Loss:
+    def loss(self, batch: Batch, generator: torch.Generator, progress: float = 1.0) -> Loss:
         """Compute the mean squared error and the auxiliary loss of the quantizer."""
-        out = self.quantise(batch.inputs, generator)
+        out = self.quantise(batch.inputs, generator, progress)
         picture = self.decode(out.z_q, batch.inputs)
-        return Loss(F.mse_loss(picture, batch.targets) + out.aux, None)
+        return Loss(F.mse_loss(picture, batch.targets) + out.aux, None, out.stats)
 
     def costs(self) -> dict[str, int]:
         """Count parameters and operations; each weight acts once on every token."""

@@ -20,7 +20,15 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import cross_entropy, gelu
 from torch.utils.flop_counter import FlopCounterMode
 
-from kexue_pipe.core.contracts import IGNORED, Attention, Batch, Loss, Model, Position
+from kexue_pipe.core.contracts import (
+    IGNORED,
+    Attention,
+    Batch,
+    Loss,
+    Model,
+    Position,
+    PositionIds,
+)
 from kexue_pipe.core.share import share
 
 _EPS = 1e-6  # of the norms
@@ -45,9 +53,15 @@ class Block(nn.Module):
         self.up = nn.Linear(width, hidden, bias=False)
         self.down = nn.Linear(hidden, width, bias=False)
 
-    def forward(self, x: Tensor, pos: Tensor, position: Position) -> Tensor:
-        """Add what the layer finds to the stream, (B, T, C) -> (B, T, C)."""
-        mixed = self.attention(self.attention_norm(x), pos, position)
+    def forward(
+        self, x: Tensor, pos: Tensor, position: Position, last: int | None = None
+    ) -> Tensor:
+        """Add what the layer finds to the stream, (B, T, C) -> (B, T or last, C)."""
+        read = self.attention_norm(x)
+        if last is None:
+            mixed = self.attention(read, pos, position)
+        else:
+            x, mixed = x[:, -last:], self.attention.last_rows(read, pos, position, last)
         assert mixed.shape == x.shape, f"attention gave {mixed.shape} for {x.shape}"
         x = x + mixed
         return x + self.down(gelu(self.up(self.feedforward_norm(x))))
@@ -61,6 +75,7 @@ class Decoder(Model):
         *,
         task: Any,
         position: Callable[[], Position],
+        position_ids: Callable[[], PositionIds],
         attention: Callable[[], Attention],
         width: int,
         num_layers: int,
@@ -70,6 +85,7 @@ class Decoder(Model):
         self.train_length = task.train_length
         self.embedding = nn.Embedding(task.vocabulary_size, width)
         self.position = position()
+        self.position_ids = position_ids()
         hidden = feedforward_factor * width
         self.blocks = nn.ModuleList(Block(attention(), width, hidden) for _ in range(num_layers))
         self.norm = nn.RMSNorm(width, eps=_EPS)
@@ -87,15 +103,29 @@ class Decoder(Model):
 
     def forward(self, tokens: Tensor, pos: Tensor | None = None, last: int | None = None) -> Tensor:
         """Give logits (B, T, V), or those of the last tokens only (B, last, V)."""
-        x, pos = self._embed(tokens, pos)
-        for block in self.layers:
+        pos = self.ids(tokens) if pos is None else pos
+        x = self._embed(tokens, pos)
+        for block in self.layers[:-1]:
             x = block(x, pos, self.position)
+        # the top layer mixes nothing that is not asked for; open rows cost more than fused ones
+        few = last is not None and 2 * last <= tokens.shape[1]
+        x = self.layers[-1](x, pos, self.position, last if few else None)
         return self.head(self.norm(x if last is None else x[:, -last:]))
+
+    def ids(
+        self,
+        tokens: Tensor,
+        grids: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Give the position ids of tokens (B, T): (T,) or (T, B, axes)."""
+        index = torch.arange(tokens.shape[1], device=tokens.device)
+        return self.position_ids(index, grids, generator)
 
     def attention_inputs(self, tokens: Tensor, pos: Tensor | None = None) -> list[Tensor]:
         """Give what each layer's attention reads, L x (B, T, C)."""
-        x, pos = self._embed(tokens, pos)
-        inputs = []
+        pos = self.ids(tokens) if pos is None else pos
+        x, inputs = self._embed(tokens, pos), []
         for block in self.layers:
             inputs.append(block.attention_norm(x))
             x = block(x, pos, self.position)
@@ -116,9 +146,10 @@ class Decoder(Model):
         blocks = nn.ModuleList(share(block, attention=attention) for block, attention in pairs)
         return share(self, position=position or self.position, blocks=blocks)
 
-    def loss(self, batch: Batch, generator: torch.Generator) -> Loss:
+    def loss(self, batch: Batch, generator: torch.Generator, progress: float = 1.0) -> Loss:
         """Give the mean cross-entropy of the scored tokens, in nats, and their accuracy."""
-        logits, labels = self(batch.inputs).flatten(0, 1), batch.targets.flatten()
+        pos = self.ids(batch.inputs, batch.grids, generator)
+        logits, labels = self(batch.inputs, pos).flatten(0, 1), batch.targets.flatten()
         loss = cross_entropy(logits, labels, ignore_index=IGNORED)
         with torch.no_grad():
             scored = labels != IGNORED
@@ -141,10 +172,8 @@ class Decoder(Model):
             "state_elements": sum(a.state_elements() for a in self.attentions),
         }
 
-    def _embed(self, tokens: Tensor, pos: Tensor | None) -> tuple[Tensor, Tensor]:
-        if pos is None:
-            pos = torch.arange(tokens.shape[1], dtype=torch.float32, device=tokens.device)
+    def _embed(self, tokens: Tensor, pos: Tensor) -> Tensor:
         x = self.embedding(tokens)  # (B, T, C)
         embedded = self.position.embed(x, pos)
         assert embedded.shape == x.shape, f"position gave {embedded.shape} for {x.shape}"
-        return embedded, pos
+        return embedded

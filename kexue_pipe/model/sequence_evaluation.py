@@ -1,7 +1,8 @@
 """The evaluation of a trained decoder: length extrapolation and attention rows, one call per seed.
 
 The protocols stand in `length_sweep` and `attention_statistics`. `extensions` maps a name to
-(model, length) -> model, `metrics` a name to RowBlock -> (B, H, R).
+(model, length) -> model, `decode` is one such transform of every extended model, and `metrics` maps
+a name to RowBlock -> (B, H, R). The tables lack the columns variant and seed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,33 +14,50 @@ from torch import Tensor, nn
 
 from kexue_pipe.core.contracts import RowBlock
 from kexue_pipe.model.attention_statistics import attention_statistics
-from kexue_pipe.model.length_sweep import context_lengths, sweep_lengths
+from kexue_pipe.model.length_sweep import Transform, context_lengths, sweep_lengths
 
 
 def evaluate(
     *,
     model: nn.Module,
     task: Any,
-    extensions: Mapping[str, Callable[..., Any]],
+    extensions: Mapping[str, Transform],
+    decode: Transform,
     metrics: Mapping[str, Callable[[RowBlock], Tensor]],
     settings: Mapping[str, Any],
     tokens_per_batch: int,
+    clipped: Sequence[str],
     curve_extensions: Sequence[str],
     attention_extensions: Sequence[str],
     attention_documents: int,
     rows_per_bin: int,
 ) -> dict[str, pl.DataFrame]:
-    """Give the `extrapolation` and `attention` tables of one checkpoint, without variant, seed."""
+    """Give the tables `extrapolation`, `levels` and `attention` of one checkpoint."""
+    swept = dict(extensions) | {f"{name}+logn_clip": _clip(extensions, name) for name in clipped}
     longest = context_lengths(settings, task.train_length)[-1]
     device = next(model.parameters(), torch.empty(0)).device
     stream, count = settings["streams"][0], min(attention_documents, settings["documents"])
-    tokens = task.documents(stream, 0, count, longest).inputs.to(device)
-    measured = {name: extensions[name] for name in attention_extensions if name in extensions}
+    documents = task.documents(stream, 0, count, longest).map(lambda tensor: tensor.to(device))
+    measured = {name: swept[name] for name in attention_extensions if name in swept}
     model.eval()
     with torch.no_grad():
-        return {
-            "extrapolation": sweep_lengths(
-                model, task, extensions, settings, tokens_per_batch, curve_extensions
-            ),
-            "attention": attention_statistics(model, tokens, measured, metrics, rows_per_bin),
-        }
+        sweep = sweep_lengths(
+            model, task, swept, decode, settings, tokens_per_batch, curve_extensions
+        )
+        rows = attention_statistics(model, documents, measured, metrics, rows_per_bin)
+    return sweep | {"attention": rows}
+
+
+def _clip(extensions: Mapping[str, Transform], name: str) -> Transform:
+    """Give an extension with clipped log n scores on top."""
+    for needed in (name, "logn_clip"):
+        if needed not in extensions:
+            raise ValueError(
+                f"model.evaluate.clipped={name} needs the extensions {name} and logn_clip; this "
+                f"variant has {', '.join(extensions)}"
+            )
+
+    def extend(model: Any, *, length: int) -> Any:
+        return extensions["logn_clip"](extensions[name](model, length=length), length=length)
+
+    return extend

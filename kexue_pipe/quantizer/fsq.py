@@ -29,18 +29,9 @@ import torch
 from torch import Tensor
 
 from kexue_pipe.core.contracts import Quantizer, QuantizerOutput
+from kexue_pipe.core.scalar_levels import choose_levels, join_digits, level_noise, split_index
+from kexue_pipe.core.step_usage import LOGGED, step_usage
 from kexue_pipe.core.straight_through import straight_through
-
-LEVELS = {
-    16: (4, 4),
-    64: (8, 8),
-    256: (8, 6, 5),
-    1024: (8, 5, 5, 5),
-    4096: (7, 5, 5, 5, 5),
-    16384: (8, 8, 8, 6, 5),
-    65536: (8, 8, 8, 5, 5, 5),
-}
-
 
 Coordinate = Callable[[Tensor, Tensor, float], Tensor]  # (z, L, eta) -> u, in levels
 Grid = Callable[[Tensor], Tensor]  # L -> m or r
@@ -98,53 +89,47 @@ class FSQ(Quantizer):
     """Rounding of bounded coordinates, one digit per coordinate."""
 
     levels: Tensor
-    basis: Tensor
+    logged = LOGGED
 
     def __init__(
         self, *, K: int, levels: list[int] | None, bound: str, mode: str, eta: float
     ) -> None:
         super().__init__()
-        if levels is None and K not in LEVELS:
-            raise ValueError(f"K={K} has no advised levels; give `levels`, or one of {[*LEVELS]}")
-        digits = tuple(levels) if levels is not None else LEVELS[K]
-        least = 3 if bound == "tanh" else 2
-        if min(digits) < least or not all(isinstance(L, int) for L in digits):
-            raise ValueError(
-                f"levels={list(digits)}: bound={bound} needs whole numbers of at least {least}"
-            )
+        self.digits = choose_levels(K, levels)
+        if bound == "tanh" and min(self.digits) < 3:
+            raise ValueError(f"levels={levels}: bound=tanh needs at least 3; take bound=symmetric")
         if mode not in ("ste", "noise"):
             raise ValueError(f"mode={mode} is neither ste nor noise")
-        self.digits, self.dim, self.num_codes = digits, len(digits), prod(digits)
+        self.dim, self.num_codes = len(self.digits), prod(self.digits)
         self.coordinate, self.middle, self.radius, self.round = BOUNDS[bound]
         self.noisy = mode == "noise"
         self.eta = eta
-        basis = [prod(digits[:i]) for i in range(len(digits))]
-        self.register_buffer("levels", torch.tensor(digits), persistent=False)
-        self.register_buffer("basis", torch.tensor(basis), persistent=False)
+        self.register_buffer("levels", torch.tensor(self.digits), persistent=False)
 
-    def forward(self, z: Tensor, generator: torch.Generator) -> QuantizerOutput:
+    def forward(
+        self, z: Tensor, generator: torch.Generator, progress: float = 1.0
+    ) -> QuantizerOutput:
         """Round each coordinate, or add noise in training with `mode` noise."""
         L = self.levels.to(z)
         u = self.coordinate(z, L, self.eta)  # (N, d)
         digits = self._digits(u)
-        z_in, q = (self._value(v, L) for v in (u, digits.to(z)))
+        index = join_digits(digits, self.levels)  # (N,)
+        z_in, q = self._value(u, L), self._value(digits.to(z), L)
         z_q = straight_through(z_in, q)
         if self.noisy and self.training:
-            noise = torch.rand(z.shape, generator=generator, device=generator.device)
-            z_q = self._value(u + noise.to(z) - 0.5, L)
-        index = (digits * self.basis).sum(1)  # (N,)
-        return QuantizerOutput(z_q, index, z.new_zeros(()), z_in, q.detach())
+            z_q = self._value(u + level_noise(u, generator), L)
+        stats = step_usage(index, self.num_codes) if self.training else {}
+        return QuantizerOutput(z_q, index, z.new_zeros(()), z_in, q, stats)
 
     def encode(self, z: Tensor) -> Tensor:
         """Give the joint index, first coordinate fastest, (N, d) -> (N,)."""
-        u = self.coordinate(z, self.levels.to(z), self.eta)
-        return (self._digits(u) * self.basis).sum(1)
+        digits = self._digits(self.coordinate(z, self.levels.to(z), self.eta))
+        return join_digits(digits, self.levels)
 
     def decode(self, index: Tensor) -> Tensor:
         """Give the grid point of each joint index, (N,) -> (N, d)."""
-        digits = index[:, None] // self.basis % self.levels
         dtype = torch.get_default_dtype()
-        return self._value(digits.to(dtype), self.levels.to(dtype))
+        return self._value(split_index(index, self.levels).to(dtype), self.levels.to(dtype))
 
     def _digits(self, u: Tensor) -> Tensor:
         rounded = self.round(u.detach()).long()

@@ -23,7 +23,9 @@ class NoQuantizer(Quantizer):
         super().__init__()
         self.dim = D
 
-    def forward(self, z: Tensor, generator: torch.Generator) -> QuantizerOutput:
+    def forward(
+        self, z: Tensor, generator: torch.Generator, progress: float = 1.0
+    ) -> QuantizerOutput:
         """Pass the latents on."""
         no_code = torch.zeros(len(z), dtype=torch.int64, device=z.device)
         return QuantizerOutput(z, no_code, z.new_zeros(()), z, z.detach())

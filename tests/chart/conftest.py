@@ -1,10 +1,11 @@
-"""Small synthetic tables with a known truth: three seeds of text, repeat and patches."""
+"""Small synthetic tables with a known truth: three seeds of text, repeat, recall and patches."""
 
 import io
 from collections.abc import Callable
 from math import log
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import polars as pl
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 
 from kexue_pipe.core.tables import TABLES
 from kexue_pipe.core.theme import identify
+from tests.chart import recall_tables
 
 CONF = Path(__file__).parents[2] / "conf" / "chart"
 LENGTHS = (64, 128, 256, 512, 1024)
@@ -54,8 +56,10 @@ def _png(shade: int) -> bytes:
 
 def raw_tables(seeds: int = 3) -> dict[str, pl.DataFrame]:
     """Give the tables as `collect` writes them."""
-    names = sorted({name for name, _ in TEXT} | {name for name, _ in REPEAT})
+    recall = recall_tables.RECALL
+    names = sorted({name for name, _ in [*TEXT, *REPEAT, *recall]})
     rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in TABLES}
+    rows["levels"] += recall_tables.levels()
     for name in names + sorted(PATCHES):
         task = name.split(",")[0].removeprefix("task=")
         images = task == "patches"
@@ -75,18 +79,18 @@ def raw_tables(seeds: int = 3) -> dict[str, pl.DataFrame]:
                 "flops_per_token": 229376,
                 "cache_elements_per_token": 512,
                 "state_elements": 0,
-                "train_digest": "0a" * 16,
+                "train_digest": f"{crc32(name.split(',extension.')[0].encode()):032x}",
                 "evaluate_digest": "1b" * 16,
-                "data_hash": "f00d" * 16 if task != "repeat" else "",
+                "data_hash": "f00d" * 16 if task in ("text", "patches") else "",
                 "versions": "torch 2.13.0",
             }
         )
         for seed in range(seeds):
-            solved = None if task != "repeat" else "position=none" not in name
+            solved = "position=none" not in name if task in ("repeat", "recall") else None
             run = {"variant": name, "seed": seed}
-            rows["runs"].append(
-                run | {"status": "finished", "steps": 400, "final_loss": 1.5, "solved": solved}
-            )
+            step = recall_tables.circuit_step(run) if task == "recall" else None
+            end = {"status": "finished", "steps": 400, "final_loss": 1.5, "solved": solved}
+            rows["runs"].append(run | end | {"circuit_step": step})
             rows["timing"].append(
                 run
                 | {"stage": "train", "seconds": 12.5, "tokens_per_second": 1e5, "machine": "x86"}
@@ -101,11 +105,17 @@ def raw_tables(seeds: int = 3) -> dict[str, pl.DataFrame]:
                     rows["codes"].append(_codes(run, PATCHES[name][1]))
             elif not images:
                 rows["attention"] += _attention(run)
+            if task == "recall":
+                rows["attention"] += recall_tables.attention(run)
     for truth, stream in ((TEXT, "natural"), (REPEAT, "repeat")):
         for (name, extension), values in truth.items():
             for seed in range(seeds):
                 run = {"variant": name, "seed": seed, "extension": extension, "stream": stream}
                 rows["extrapolation"] += _extrapolation(run, values, truth is TEXT)
+    for (name, extension), values in recall.items():
+        for seed in range(seeds):
+            run = {"variant": name, "seed": seed, "extension": extension, "stream": "recall"}
+            rows["extrapolation"] += recall_tables.extrapolation(run, values)
     return {kind: _frame(kind, rows[kind]) for kind in TABLES}
 
 
@@ -178,9 +188,10 @@ def _codes(run: dict, codes: int) -> dict:
 
 def metrics() -> pl.DataFrame:
     """Give the metadata of the metrics as the report hands them to charts."""
-    names = ["entropy", "conc", "s12", "hoyer"]
-    units, sparser = ["nats", "nats", "1", "1"], ["smaller", "larger", "smaller", "larger"]
-    across = [True, True, True, False]
+    names = ["entropy", "conc", "s12", "hoyer", "dist_mean", "output_power"]
+    units = ["nats", "nats", "1", "1", "tokens", "squared value"]
+    sparser = ["smaller", "larger", "smaller", "larger", None, None]
+    across = [True, True, True, False, True, True]
     frame = {"metric": names, "unit": units, "sparser": sparser, "across_lengths": across}
     return pl.DataFrame(frame)
 

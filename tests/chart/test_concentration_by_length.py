@@ -18,4 +18,4 @@ def test_metrics_come_in_the_order_of_the_yaml_and_only_comparable_ones(tables, 
     knobs = knobs_of("concentration_by_length")
     knobs |= {"metrics": ["hoyer", *knobs["metrics"]]}
     frame = concentration_by_length.data(tables, **knobs)
-    assert frame["metric"].unique(maintain_order=True).to_list() == ["conc", "s12"]
+    assert frame["metric"].unique(maintain_order=True).to_list() == ["conc", "s12", "dist_mean"]

@@ -26,9 +26,19 @@ def test_repeat_is_read_in_accuracy(frame):
 
 def test_every_line_knows_its_own_value_at_the_training_length(frame):
     lines = frame.filter(pl.col("suffix") == "", pl.col("task") == "text")
+    assert lines.height
     assert set(lines.filter(~pl.col("control"))["in_range"].round(6)) == {2.4}
 
 
 def test_controls_are_drawn_and_other_extensions_are_not(frame):
-    assert set(frame["extension"]) == {"none", "window"}
+    assert set(frame["extension"].drop_nulls()) == {"none", "window"}
     assert frame.filter("control")["extension"].unique().to_list() == ["window"]
+
+
+def test_levels_are_those_of_the_panel_in_its_unit(frame):
+    levels = frame.filter(pl.col("level").is_not_null())
+    assert set(levels.select("task", "level", "mean", "k").rows()) == {
+        ("text", "unigram", pytest.approx(2 / 0.6931471805599453), None),
+        ("recall", "ceiling", 1.0, None),
+    }
+    assert levels["length"].unique().sort().to_list() == [64, 128, 256, 512, 1024]

@@ -10,6 +10,8 @@ def test_accuracy_is_drawn_only_for_tasks_that_can_be_solved(tables, knobs_of):
     panels = set(frame.select("task", "measure").unique().rows())
     assert panels == {
         ("patches", "loss"),
+        ("recall", "accuracy"),
+        ("recall", "loss"),
         ("repeat", "accuracy"),
         ("repeat", "loss"),
         ("text", "loss"),

@@ -28,7 +28,8 @@ def facts(path, kind):
 
 def small_decoder(nodes):
     task = SimpleNamespace(vocabulary_size=V, train_length=nodes["task"]["train_length"])
-    read = {group: component(nodes[group]) for group in ("model", "position", "attention")}
+    groups = ("model", "position", "position_ids", "attention")
+    read = {group: component(nodes[group]) for group in groups}
     return build_model(read, task, 0)
 
 

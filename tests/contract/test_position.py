@@ -78,6 +78,27 @@ def test_a_block_of_queries_has_the_bias_and_rotation_of_the_whole(model):
         torch.testing.assert_close(part, bias[:, :, 5:9], rtol=0, atol=1e-12)
 
 
+def test_a_bias_of_the_keys_alone_differs_from_the_bias_by_a_constant_in_each_row(model):
+    position, pos = model.position.double(), torch.arange(40, dtype=torch.float64)
+    keys = position.key_bias(pos)
+    if keys is not None:
+        layout = model.attentions[0].layout
+        q = torch.randn(1, layout.num_heads, 40, layout.head_width).double()
+        difference = position.bias(q, pos, pos) - keys
+        assert difference.std(dim=-1).max() < 1e-12
+        assert keys.dtype == torch.float64 and keys.shape == (1, layout.num_heads, 1, 40)
+
+
+def test_the_fused_path_equals_the_open_rows(model):
+    model, tokens = model.double(), draw_tokens(37)
+    pos = model.ids(tokens)
+    (x, *_), attention = model.attention_inputs(tokens), model.attentions[0]
+    blocks = attention.row_blocks(x, pos, model.position, torch.arange(37))
+    mixed = torch.cat([block.weights @ block.values for block in blocks], dim=2)
+    whole = attention(x, pos, model.position)
+    torch.testing.assert_close(attention.merge(mixed), whole, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("factor", [0, 16])
 def test_one_token_and_a_length_far_beyond_training_are_finite(model, factor):
     with torch.no_grad():

@@ -1,8 +1,9 @@
 """Rotations: endpoints of the spectrum, the definition by complex numbers, norms."""
 
+import pytest
 import torch
 
-from kexue_pipe.core.rotation import frequencies, table, turn
+from kexue_pipe.core.rotation import frequencies, rotate, spectrum, table, turn
 
 
 def test_frequencies_run_from_one_to_base_to_the_minus_one_and_two_over_d() -> None:
@@ -20,3 +21,17 @@ def test_turning_is_multiplication_by_a_unit_complex_number() -> None:
     assert torch.allclose(turned[..., :3], expected.real, atol=1e-12)
     assert torch.allclose(turned[..., 3:], expected.imag, atol=1e-12)
     assert torch.allclose(turned.norm(dim=-1), x.norm(dim=-1))
+
+
+def test_queries_and_keys_turn_by_their_own_positions() -> None:
+    q, k = torch.randn(2, 2, 3, 5, 6, generator=torch.Generator().manual_seed(0)).double()
+    theta, pos = spectrum(6, 50.0), torch.arange(5.0)
+    turned_q, turned_k = rotate(q[:, :, 2:4], k, pos[2:4], pos, theta)
+    tables = table(pos, theta, q.dtype)
+    assert torch.equal(turned_q, turn(q, *tables)[:, :, 2:4])
+    assert torch.equal(turned_k, turn(k, *tables))
+
+
+def test_odd_width_is_refused() -> None:
+    with pytest.raises(ValueError, match="head_width = 7"):
+        spectrum(7, 10000.0)

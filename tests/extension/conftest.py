@@ -13,6 +13,7 @@ from kexue_pipe.attention.softmax import SoftmaxAttention
 from kexue_pipe.core.initialise import initialise
 from kexue_pipe.model.decoder import Decoder
 from kexue_pipe.position.rope import Rope
+from kexue_pipe.position_ids.ordinal import Ordinal
 
 V, N, C, H, D = 11, 8, 10, 3, 6
 
@@ -30,6 +31,7 @@ def decoder():
         model = Decoder(
             task=SimpleNamespace(vocabulary_size=V, train_length=N),
             position=lambda: Rope(head_width=D, base=base),
+            position_ids=Ordinal,
             attention=attention,
             width=C,
             num_layers=num_layers,

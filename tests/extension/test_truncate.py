@@ -1,28 +1,54 @@
+import pytest
 import torch
 
 from kexue_pipe.extension.truncate import extend
 
 N = 8
+SAME = {"rtol": 0, "atol": 1e-12}
 
 
-def test_last_tokens_are_those_of_a_fresh_run(decoder, tokens):
+def _expected(model, tokens):
+    """One window after the other: the last N/2 tokens of each, all tokens of the first."""
+    T, step = tokens.shape[1], N // 2
+    out = {}
+    for end in range(T, N, -step):
+        logits = model(tokens[:, end - N : end])
+        out |= {t: logits[:, t - end] for t in range(end - step, end)}
+    first = model(tokens[:, :N])
+    return torch.stack([out.get(t, first[:, min(t, N - 1)]) for t in range(T)], dim=1)
+
+
+@pytest.mark.parametrize("length", [9, 12, 13, 27, 32])
+def test_equals_one_window_after_the_other(decoder, tokens, length):
+    model, tokens = decoder(), tokens[:, :length]
+    extended = extend(model, length=length, train_length=N)
+    expected = _expected(model, tokens)
+    torch.testing.assert_close(extended(tokens), expected, **SAME)
+    for last in (1, 3, 4, 5, 8, 9, length - 1, length):
+        torch.testing.assert_close(extended(tokens, last=last), expected[:, -last:], **SAME)
+
+
+def test_last_tokens_are_those_of_a_fresh_run_which_is_one_window(decoder, tokens, monkeypatch):
     model = decoder()
-    logits = extend(model, length=32, train_length=N)(tokens)
-    torch.testing.assert_close(logits[:, -N:], model(tokens[:, -N:]), rtol=0, atol=0)
-    assert logits[:, :-N].isnan().all() and logits.shape == model(tokens).shape
+    expected = model(tokens[:, -N:])[:, -4:]
+    shapes, forward = [], model.forward
+    monkeypatch.setattr(
+        model, "forward", lambda t, *a, **k: shapes.append(t.shape) or forward(t, *a, **k)
+    )
+    logits = extend(model, length=32, train_length=N)(tokens, last=4)
+    torch.testing.assert_close(logits, expected, **SAME)
+    assert shapes == [(2, N)]
 
 
 def test_what_stands_before_the_cut_does_not_matter(decoder, tokens):
     model = extend(decoder(), length=32, train_length=N)
     changed = torch.cat((tokens[:, :-N].flip(1), tokens[:, -N:]), dim=1)
-    torch.testing.assert_close(model(changed)[:, -N:], model(tokens)[:, -N:], rtol=0, atol=0)
+    torch.testing.assert_close(model(changed)[:, -4:], model(tokens)[:, -4:], **SAME)
 
 
-def test_last_rows_alone(decoder, tokens):
+def test_given_positions_are_those_of_a_fresh_run(decoder, tokens):
     model = extend(decoder(), length=32, train_length=N)
-    for last in (1, 5, N, 13):
-        expected = model(tokens)[:, -last:]
-        torch.testing.assert_close(model(tokens, last=last), expected, equal_nan=True)
+    torch.testing.assert_close(model(tokens, model.ids(tokens)), model(tokens), rtol=0, atol=0)
 
 
 def test_gives_the_model_back_within_the_training_length(decoder):

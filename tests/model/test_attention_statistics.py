@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 import torch
 
-from kexue_pipe.core.contracts import Attention, Position, RowBlock
+from kexue_pipe.core.contracts import Attention, Batch, Position, RowBlock
 from kexue_pipe.model.attention_statistics import attention_statistics, query_positions
 
 B, T, H, V = 3, 50, 2, 5
@@ -35,6 +35,7 @@ def model(width=T):
     return SimpleNamespace(
         position=Position(),
         attentions=[Weighted(width), Weighted(3)],
+        ids=lambda tokens, grids: torch.arange(tokens.shape[1]).float(),
         attention_inputs=lambda tokens, pos: [tokens[..., None].float()] * 2,
     )
 
@@ -56,7 +57,7 @@ METRICS = {"largest": largest, "keys": keys, "odd": undefined_at_even_queries}
 
 def run(tokens=TOKENS, metrics=METRICS, rows_per_bin=ROWS, **extensions):
     extensions = extensions or {"none": lambda model, *, length: model}
-    return attention_statistics(model(), tokens, extensions, metrics, rows_per_bin)
+    return attention_statistics(model(), Batch(tokens, tokens), extensions, metrics, rows_per_bin)
 
 
 def pick(frame, **values):

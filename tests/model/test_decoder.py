@@ -14,6 +14,7 @@ from kexue_pipe.core.contracts import IGNORED, Batch, Position
 from kexue_pipe.core.initialise import initialise
 from kexue_pipe.model.decoder import Decoder
 from kexue_pipe.position.rope import Rope
+from kexue_pipe.position_ids.ordinal import Ordinal
 
 V, N, C, H, D, L = 11, 12, 10, 3, 4, 2
 
@@ -28,6 +29,7 @@ def model():
     decoder = Decoder(
         task=SimpleNamespace(vocabulary_size=V, train_length=N),
         position=lambda: Rope(head_width=D, base=100.0),
+        position_ids=Ordinal,
         attention=_attention,
         width=C,
         num_layers=L,
@@ -92,7 +94,7 @@ def test_loss_and_accuracy_count_scored_tokens_only(model, tokens):
     labels = tokens.roll(-1, 1)
     labels[:, 1:] = IGNORED
     labels[0, 0], labels[1, 0] = model(tokens)[0, 0].argmax(), model(tokens)[1, 0].argmin()
-    loss, accuracy = model.loss(Batch(tokens, labels), torch.Generator())
+    loss, accuracy, _ = model.loss(Batch(tokens, labels), torch.Generator())
     scores = model(tokens)[:, 0].log_softmax(-1)
     torch.testing.assert_close(loss, -(scores[0].max() + scores[1].min()) / 2)
     assert accuracy == 0.5

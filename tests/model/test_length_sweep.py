@@ -1,3 +1,4 @@
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -26,15 +27,6 @@ class Bigram(nn.Module):
         return self.table[tokens][:, -(last or tokens.shape[1]) :]
 
 
-class Cut(Bigram):
-    """The same, without predictions before the last N tokens."""
-
-    def forward(self, tokens, pos=None, last=None):
-        logits = self.table[tokens].clone()
-        logits[:, :-N] = torch.nan
-        return logits[:, -(last or tokens.shape[1]) :]
-
-
 def documents(stream, start, count, length):
     """Random tokens; every third label of document 0 is not scored."""
     samples = [sample_rng("stub", f"test/{stream}", 0, i) for i in range(start, start + count)]
@@ -44,20 +36,42 @@ def documents(stream, start, count, length):
     return Batch(text[:, :-1], labels)
 
 
-TASK = SimpleNamespace(train_length=N, documents=documents)
+def far_documents(stream, start, count, length):
+    """The same, where every label is said to stand at the start of the document."""
+    documents_ = documents(stream, start, count, length)
+    return documents_._replace(lags=torch.arange(length).expand(count, -1))
+
+
+def no_levels(documents, last):
+    return {}
+
+
+TASK = SimpleNamespace(train_length=N, documents=documents, fixed_targets=True, levels=no_levels)
 TABLE = torch.randn(V, V, generator=torch.Generator().manual_seed(0))
 EXTENSIONS = {
     "none": lambda model, *, length: model,
-    "cut": lambda model, *, length: Cut(model.table.data),
+    "flat": lambda model, *, length: Bigram(torch.zeros_like(model.table.data)),
 }
 
 
-def run(model=None, tokens_per_batch=100, curve_extensions=("none", "cut"), **settings):
+def plain(model, *, length):
+    return model
+
+
+def run(
+    model=None,
+    tokens_per_batch=100,
+    curve_extensions=("none", "flat"),
+    task=TASK,
+    kind="extrapolation",
+    **settings,
+):
     model = model or Bigram(TABLE)
+    settings = SETTINGS | settings
     with torch.no_grad():
         return sweep_lengths(
-            model, TASK, EXTENSIONS, SETTINGS | settings, tokens_per_batch, curve_extensions
-        )
+            model, task, EXTENSIONS, plain, settings, tokens_per_batch, curve_extensions
+        )[kind]
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +82,7 @@ def frame():
 @pytest.fixture(scope="module")
 def losses():
     """Losses of every token of stream a, NaN where not scored, and hits."""
-    tokens, labels = documents("a", 0, DOCUMENTS, LONGEST)
+    tokens, labels, *_ = documents("a", 0, DOCUMENTS, LONGEST)
     logp = TABLE.double().log_softmax(-1)
     loss = -logp[tokens, labels.clamp(min=0)].masked_fill(labels == IGNORED, torch.nan)
     return loss, TABLE.argmax(-1)[tokens] == labels
@@ -81,7 +95,7 @@ def pick(frame, **values):
 def test_fixed_sums_are_those_of_the_known_probabilities(frame, losses):
     loss, correct = (part[:, -N // 2 :] for part in losses)
     scored = ~loss.isnan()
-    for row in pick(frame, stream="a", protocol="fixed").to_dicts():
+    for row in pick(frame, stream="a", protocol="fixed", extension="none").to_dicts():
         assert (row["bin_lo"], row["bin_hi"]) == (LONGEST - N // 2, LONGEST)
         assert row["n"] == scored.sum() == DOCUMENTS * N // 2 - 2
         assert row["loss_sum"] == pytest.approx(loss.nansum().item(), rel=1e-6)
@@ -113,18 +127,54 @@ def test_curve_sums_add_up_to_the_whole(frame, losses):
     assert set(curve["length"]) == {LONGEST}
 
 
-def test_tokens_without_prediction_are_left_out_of_the_curve(frame, losses):
-    curve = pick(frame, stream="a", protocol="curve", extension="cut")
-    assert curve["bin_hi"].min() > LONGEST - N
-    assert curve["loss_sum"].sum() == pytest.approx(losses[0][:, -N:].nansum().item(), rel=1e-6)
+def test_every_extension_is_scored(frame):
+    flat = pick(frame, extension="flat", protocol="curve")
+    assert (flat["loss_sum"] / flat["n"]).to_list() == pytest.approx([math.log(V)] * len(flat))
+
+
+def test_documents_that_differ_with_the_length_are_scored_whole(losses):
+    whole = SimpleNamespace(**vars(TASK) | {"fixed_targets": False})
+    frame = pick(run(task=whole, streams=["a"]), extension="none")
+    assert set(frame["protocol"]) == {"whole"}
+    for row in frame.iter_rows(named=True):
+        labels = documents("a", 0, DOCUMENTS, row["length"]).targets
+        assert (row["bin_lo"], row["bin_hi"]) == (0, row["length"])
+        assert row["n"] == (labels != IGNORED).sum()
+    loss, correct = losses
+    longest = frame.row(by_predicate=pl.col("length") == LONGEST, named=True)
+    assert longest["loss_sum"] == pytest.approx(loss.nansum().item(), rel=1e-6)
+    assert longest["correct"] == (correct & ~loss.isnan()).sum()
+
+
+def test_bins_of_lag_and_depth_hold_the_tokens_whose_answer_stands_there(losses):
+    far = SimpleNamespace(**vars(TASK) | {"documents": far_documents, "fixed_targets": False})
+    frame = pick(run(task=far, streams=["a"], lengths=[LONGEST]), extension="none")
+    loss, _ = losses
+    bins = pick(frame, bin_by="lag")
+    assert bins["bin_lo"].to_list() == [1, 2, 4, 8, 16, 32]
+    for row in bins.iter_rows(named=True):
+        part = loss[:, row["bin_lo"] : row["bin_hi"]]
+        assert row["loss_sum"] == pytest.approx(part.nansum().item(), rel=1e-6)
+    (depth,) = pick(frame, bin_by="depth").rows(named=True)  # all at the start
+    assert (depth["bin_lo"], depth["bin_hi"], depth["n"]) == (0, 1, (~loss.isnan()).sum())
+
+
+def test_levels_are_asked_of_the_documents_that_are_scored():
+    def levels(documents, last):
+        assert documents.inputs.shape[0] == DOCUMENTS
+        return {"width": (float(documents.inputs.shape[1]), 1 / last)}
+
+    frame = run(task=SimpleNamespace(**vars(TASK) | {"levels": levels}), kind="levels")
+    assert frame["loss"].to_list() == frame["length"].to_list() == [8, 16, 32, 64] * 2
+    assert set(frame["accuracy"]) == {1 / 4} and set(frame["level"]) == {"width"}
 
 
 def test_a_diverged_model_has_a_nan_sum_and_no_hit():
     frame = run(Bigram(torch.full_like(TABLE, torch.nan)))
-    fixed = pick(frame, protocol="fixed")
+    fixed = pick(frame, protocol="fixed", extension="none")
     assert fixed["loss_sum"].is_nan().all() and fixed["n"].min() > 0
     assert fixed["correct"].sum() == 0 and fixed["exact"].sum() == 0
-    assert pick(frame, protocol="curve").is_empty()
+    assert pick(frame, protocol="curve", extension="none")["loss_sum"].is_nan().all()
 
 
 def test_size_of_batches_does_not_matter(frame):

@@ -22,16 +22,16 @@ def draw(i, length, split="test", stream="repeat", task=TASK):
 @pytest.mark.parametrize("stream", ["repeat", "far"])
 def test_scored_labels_follow_from_the_tokens_before_them(stream):
     for i in range(50):
-        tokens, labels = draw(i, 8 * N, stream=stream)
+        tokens, labels, lags, _ = draw(i, 8 * N, stream=stream)
         period = period_of(tokens)
         for t in np.flatnonzero(labels != IGNORED):
-            assert labels[t] == tokens[t + 1 - period]
+            assert labels[t] == tokens[t + 1 - period] == tokens[t - lags[t]]
 
 
 @pytest.mark.parametrize("stream", ["repeat", "far"])
 def test_exactly_the_first_period_is_not_scored(stream):
     for i in range(50):
-        tokens, labels = draw(i, 8 * N, stream=stream)
+        tokens, labels, _, _ = draw(i, 8 * N, stream=stream)
         scored = np.flatnonzero(labels != IGNORED)
         assert scored.tolist() == list(range(period_of(tokens) - 1, 8 * N))
 

@@ -49,7 +49,7 @@ def test_splits_have_the_documented_sizes(task, books):
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_window_is_a_passage_of_one_document(task, books, split):
     documents = [b"^" + book for book in books[split]]
-    for tokens, labels in zip(*task.batch(split, 0, 0, 20), strict=True):
+    for tokens, labels in zip(*task.batch(split, 0, 0, 20)[:2], strict=True):
         window = spell([*tokens, labels[-1]], books)
         assert spell(labels, books) == window[1:]
         assert any(window in document for document in documents)
@@ -67,14 +67,35 @@ def test_every_place_of_every_document_is_equally_likely(monkeypatch):
 
 def test_repeated_passage_is_one_of_the_test_documents(task, books):
     for i in range(20):
-        tokens, labels = task.sample(sample_rng("text", "test", 0, i), 16 * N, "test", "repeat")
+        rng = sample_rng("text", "test", 0, i)
+        tokens, labels, lags, _ = task.sample(rng, 16 * N, "test", "repeat")
         period = next(p for p in range(1, 3 * N + 1) if (tokens[p:] == tokens[:-p]).all())
         assert 3 * N // 2 <= period <= 3 * N and period % N
         scored = np.flatnonzero(labels != IGNORED)
         assert scored.tolist() == list(range(period - 1, 16 * N))
         assert (labels[scored] == tokens[scored + 1 - period]).all()
+        assert (labels[scored] == tokens[scored - lags[scored]]).all()
         passage = spell([*tokens, labels[-1]][-period:], books)
         assert any(passage in book for book in books["test"])
+
+
+def test_levels_are_the_frequencies_of_the_training_text(task, books):
+    ids = {byte: i for i, byte in enumerate(sorted(set(b"".join(books["train"]))))}
+    pairs = np.zeros((64, 64))
+    for book in books["train"]:
+        tokens = [63, *(ids[byte] for byte in book)]
+        np.add.at(pairs, (tokens[:-1], tokens[1:]), 1)
+    documents = task.documents("natural", 0, 3, 2 * N)
+    a, b = (x[:, -N:].flatten().numpy() for x in documents[:2])
+    for name, counts in (("unigram", np.stack([pairs.sum(0)] * 64)), ("bigram", pairs)):
+        p = (counts + 1) / (counts + 1).sum(1, keepdims=True)
+        expected = (-np.log(p[a, b]).mean(), (p.argmax(1)[a] == b).mean())
+        assert task.levels(documents, N)[name] == pytest.approx(expected, rel=1e-9)
+
+
+def test_levels_need_a_scored_label(task):
+    documents = task.documents("repeat", 0, 3, N)
+    assert (documents.targets == IGNORED).all() and task.levels(documents, N) == {}
 
 
 def test_own_text_is_cut_by_bytes(write):

@@ -1,0 +1,41 @@
+"""One document of a sequence task as arrays, and how documents become a batch."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from kexue_pipe.core.contracts import IGNORED, Batch
+
+PAD, BOS, SEP, EOS, CONTENT = range(5)  # ids of `transduction`; content symbols start at CONTENT
+
+
+class Sample(NamedTuple):
+    """What a sequence task draws for one document; the fields are those of `Batch`."""
+
+    tokens: np.ndarray  # (T,) int64
+    labels: np.ndarray  # (T,) int64, IGNORED where not scored
+    lags: np.ndarray | None = None  # (T,) int64, -1 where not scored
+    grids: np.ndarray | None = None  # (G, 3) int64
+
+
+def stack(samples: Iterable[Sample]) -> Batch:
+    """Join samples of one length; a field that the samples lack stays None."""
+    columns = zip(*samples, strict=True)
+    return Batch(*(None if c[0] is None else torch.from_numpy(np.stack(c)) for c in columns))  # type: ignore[arg-type]
+
+
+def transduction(
+    source: np.ndarray, answer: np.ndarray, length: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Write BOS source SEP answer EOS PAD ...; only the answer and EOS are scored.
+
+    source (m,), answer (n,) -> tokens, labels (length,), m + n + 2 <= length.
+    """
+    document = np.full(length + 1, PAD)
+    document[: len(source) + len(answer) + 3] = [BOS, *source, SEP, *answer, EOS]
+    labels = np.full(length, IGNORED)
+    scored = slice(len(source) + 1, len(source) + len(answer) + 2)
+    labels[scored] = document[1:][scored]
+    return document[:-1], labels

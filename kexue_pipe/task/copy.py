@@ -1,0 +1,62 @@
+"""Write a sequence again after a separator.
+
+    BOS s_1 ... s_m SEP s_1 ... s_m EOS,  scored: the m answers and EOS
+
+s are A = `num_symbols` content symbols, uniform and independent, or all different with `distinct`,
+where an answer is found by content alone. In training m is uniform on 1 ... M, M = floor(N / 2) - 1
+for N tokens, and PAD fills the rest; a test document of T tokens is filled, m = floor(T / 2) - 1.
+Every answer stands m tokens before its query, and EOS where SEP ended the content. A uniform guess
+among the symbols and EOS is right with probability 1 / (A + 1). `solved_at` is 0.95: every answer
+is determined.
+
+Stream `copy`: filled documents of T tokens.
+
+Source: the duplicate-string task of "Neural Networks and the Chomsky Hierarchy" (2207.02098).
+Departure: the answer is written after its own earlier symbols (teacher forcing), not in one pass.
+"""
+
+import numpy as np
+
+from kexue_pipe.core.contracts import IGNORED, Batch, sample_rng
+from kexue_pipe.core.samples import CONTENT, Sample, stack, transduction
+
+
+class Copy:
+    """Documents whose second half is the first."""
+
+    name = "copy"
+    data_hash = ""
+    fixed_targets = False
+    solved_at = 0.95
+
+    def __init__(self, *, train_length: int, num_symbols: int, distinct: bool) -> None:
+        self.train_length = train_length
+        self.num_symbols = num_symbols
+        self.distinct = distinct
+        self.vocabulary_size = CONTENT + num_symbols
+        self.chance = 1 / (num_symbols + 1)
+        self.optimum = {"copy": 0.0}
+
+    def sample(self, rng: np.random.Generator, length: int, split: str, stream: str) -> Sample:
+        """Draw one document: of any content length for `train`, else filled."""
+        longest = length // 2 - 1
+        if longest < 1:
+            raise ValueError(f"{length} tokens are too short to copy a symbol; ask for 4")
+        m = int(rng.integers(1, longest + 1)) if stream == "train" else longest
+        source = CONTENT + rng.choice(self.num_symbols, m, replace=not self.distinct)
+        tokens, labels = transduction(source, source, length)
+        return Sample(tokens, labels, np.where(labels == IGNORED, -1, m))
+
+    def batch(self, split: str, seed: int, index: int, size: int) -> Batch:
+        """Give samples index * size ... (index + 1) * size - 1 of a split at length N."""
+        rngs = [sample_rng(self.name, split, seed, index * size + i) for i in range(size)]
+        return stack(self.sample(rng, self.train_length, split, "train") for rng in rngs)
+
+    def documents(self, stream: str, start: int, count: int, length: int) -> Batch:
+        """Give test documents start ... start + count - 1 of a stream, the same for all seeds."""
+        rngs = [sample_rng(self.name, f"test/{stream}", 0, start + i) for i in range(count)]
+        return stack(self.sample(rng, length, "test", stream) for rng in rngs)
+
+    def levels(self, documents: Batch, last: int) -> dict[str, tuple[float, float]]:
+        """Give nothing beyond the uniform guess."""
+        return {}
