@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from types import SimpleNamespace
 from typing import Any
@@ -28,10 +29,6 @@ from kexue_pipe.graph.names import variant
 from kexue_pipe.graph.plans import component
 
 V, TOKENS = 96, 8192
-MOST_MATMULS = 3.0  # goal: mean time of an extension, in matmul times of the plain pass
-MOST_MEMORY = 1.5  # goal, GiB
-PRODUCTS = ("aten::mm", "aten::addmm", "aten::bmm")
-FUSED = "aten::_scaled_dot_product_flash_attention_for_cpu"
 
 
 def build() -> tuple[Any, dict[str, Callable[..., Any]]]:
@@ -43,11 +40,10 @@ def build() -> tuple[Any, dict[str, Callable[..., Any]]]:
     return model, {n: instantiate(component(node)) for n, node in nodes["extension"].items()}
 
 
-def seconds(run: Callable[[], Any]) -> float:
-    """Give the CPU time of one call."""
-    start = time.process_time()
-    run()
-    return time.process_time() - start
+def multiply(pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
+    """Form all products."""
+    for left, right in pairs:
+        left @ right
 
 
 def products(run: Callable[[], Any]) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -56,10 +52,10 @@ def products(run: Callable[[], Any]) -> list[tuple[torch.Tensor, torch.Tensor]]:
         run()
     pairs = []
     for event in record.events():
-        if event.name in PRODUCTS:
+        if event.name in ("aten::mm", "aten::addmm", "aten::bmm"):
             left, right = [shape for shape in event.input_shapes if len(shape) > 1][-2:]
             pairs.append((torch.randn(left), torch.randn(right)))
-        if event.name == FUSED:
+        if event.name == "aten::_scaled_dot_product_flash_attention_for_cpu":
             B, H, T, D = event.input_shapes[0]
             for rows in row_slices(T, B * H * T):
                 R, S = rows.stop - rows.start, rows.stop
@@ -76,34 +72,33 @@ def times(rounds: int) -> None:
     columns: dict[int, dict[str, float]] = {}
     for T in lengths:
         tokens = torch.randint(V, (TOKENS // T, T))
-        runs: dict[str, Callable[[], Any]] = {"plain": lambda x=tokens: model(x, last=N // 2)}
-        for name, extend in extensions.items():
-            extended = extend(model, length=T)
-            runs[name] = lambda m=extended, x=tokens: m(x, last=N // 2)
-        pairs = products(runs["plain"])
-        runs["matmul"] = lambda pairs=pairs: [left @ right for left, right in pairs]
+        models = {"plain": model} | {n: extend(model, length=T) for n, extend in extensions.items()}
+        runs = {name: partial(m, tokens, last=N // 2) for name, m in models.items()}
+        runs["matmul"] = partial(multiply, products(runs["plain"]))
         found: dict[str, list[float]] = {name: [] for name in runs}
         for _ in range(rounds + 1):
             for name, run in runs.items():
-                found[name].append(seconds(run))
+                start = time.process_time()
+                run()
+                found[name].append(time.process_time() - start)
         columns[T] = {name: median(values[1:]) for name, values in found.items()}  # first: warm-up
     print("in plain passes   " + "".join(f"{f'T={T}':>9}" for T in lengths))
     for name in (*extensions, "matmul"):
         print(f"{name:18}" + "".join(f"{c[name] / c['plain']:9.2f}" for c in columns.values()))
     print("plain, ms         " + "".join(f"{1e3 * c['plain']:9.0f}" for c in columns.values()))
-    total = [sum(column[name] for name in extensions) for column in columns.values()]
-    matmul = [len(extensions) * column["matmul"] for column in columns.values()]
-    ratios = [t / m for t, m in zip(total, matmul, strict=True)]
+    mean = [sum(c[name] for name in extensions) / len(extensions) for c in columns.values()]
+    matmul = [column["matmul"] for column in columns.values()]
+    ratios = [a / b for a, b in zip(mean, matmul, strict=True)]
     print("mean / matmul     " + "".join(f"{ratio:9.2f}" for ratio in ratios))
-    print(f"over all lengths: {sum(total) / sum(matmul):.2f} matmul times (goal: {MOST_MATMULS})")
+    print(f"over all lengths: {sum(mean) / sum(matmul):.2f} matmul times (goal: 3)")
 
 
 def memory(name: str, length: int) -> None:
-    """Print the largest resident size of this process after one long pass, in GiB."""
+    """Print the largest size of this process in one long pass."""
     model, extensions = build()
     extensions[name](model, length=length)(torch.randint(V, (1, length)), last=32)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"{name:18}{peak:9.2f} GiB (goal: {MOST_MEMORY})")
+    print(f"{name:18}{peak:9.2f} GiB at {length} tokens (goal: 1.5)", flush=True)
 
 
 if __name__ == "__main__":
@@ -117,8 +112,8 @@ if __name__ == "__main__":
         if arguments.memory:
             memory(arguments.memory, arguments.length)
         else:
-            times(arguments.rounds)
-            print(f"peak memory at {arguments.length} tokens")
+            # first: a process inherits the peak of the one that starts it
             for name in ("none", "rerope", "leaky_rerope", "self_extend"):
                 options = ["--memory", name, "--length", str(arguments.length)]
                 subprocess.run([sys.executable, __file__, *options], check=True)
+            times(arguments.rounds)

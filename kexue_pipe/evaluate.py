@@ -49,18 +49,18 @@ def run_row(
 ) -> pl.DataFrame:
     """Summarise one training run: status, final loss, solved in range, step of the circuit."""
     curve = training.filter(pl.col("seed") == entry["seed"]).sort("step")
-    tail = curve.tail(max(1, len(curve) // 20))
+    loss = curve.filter(pl.col("quantity") == "loss")["value"]
     solved = circuit = None
     if task.solved_at is not None and task.chance is not None:
         halfway = (task.chance + task.solved_at) / 2
-        reached = curve.filter(pl.col("accuracy") >= halfway)["step"]
+        reached = curve.filter(pl.col("quantity") == "accuracy", pl.col("value") >= halfway)["step"]
         circuit = reached[0] if len(reached) else None
         accuracy = 0.0 if sweep is None else in_range_accuracy(sweep, task.train_length)
         solved = None if accuracy is None else accuracy >= task.solved_at
     values = {
         "status": entry["status"],
         "steps": entry["steps"],
-        "final_loss": tail["loss"].mean(),
+        "final_loss": loss.tail(max(1, len(loss) // 20)).mean(),
         "solved": solved,
         "circuit_step": circuit,
     }
@@ -168,9 +168,7 @@ def _add(
 def _timing(seconds: float, sweep: pl.DataFrame | None) -> pl.DataFrame:
     tokens = None
     if sweep is not None:
-        tokens = sweep.filter(
-            pl.col("protocol") != "curve", pl.col("bin_by") == "position"
-        ).select(
+        tokens = sweep.filter(pl.col("protocol") != "curve", pl.col("bin_by") == "position").select(
             (pl.col("length") * pl.col("documents")).sum()
         )
     rate = tokens.item() / seconds if tokens is not None else None

@@ -26,6 +26,7 @@ from kexue_pipe.core.tables import write_table
 from kexue_pipe.graph.worker import Progress, load_plan, run, say
 
 STORE = "results/store"
+QUANTITIES = ("lr", "loss", "accuracy")  # then what the model logs
 LOGGED_STRETCHES = 50  # rows of the training table per seed
 SAVE_EVERY = 100  # steps between two saved states
 TIMING = ("seed", "seconds", "tokens_per_second", "machine")  # of a record, in the timing table
@@ -42,7 +43,8 @@ def train_seed(plan: dict[str, Any], seed: int, files: Seed) -> dict[str, Any]:
     optimizer = recipe.optimizer(model)
     settings = nodes["task"]["train"]
     num_steps = recipe.num_steps(settings["steps"])
-    log = torch.full((num_steps, 3), math.nan, dtype=torch.float64)  # loss, accuracy, lr
+    quantities = (*QUANTITIES, *model.logged)
+    log = torch.full((num_steps, len(quantities)), math.nan, dtype=torch.float64)
     start = files.resume(model, optimizer, log)
     if start:
         say(f"{plan['variant']} seed {seed}: resumes at step {start}/{num_steps}")
@@ -55,8 +57,8 @@ def train_seed(plan: dict[str, Any], seed: int, files: Seed) -> dict[str, Any]:
         generator.manual_seed(seed * 2**32 + step)
         for group in optimizer.param_groups:
             group["lr"] = recipe.rate(step, num_steps)
-        loss, accuracy = _step(model, optimizer, recipe, batch, generator)
-        log[step] = torch.tensor([loss, accuracy, recipe.rate(step, num_steps)])
+        loss, *rest = _step(model, optimizer, recipe, batch, generator, step / num_steps)
+        log[step] = torch.tensor([recipe.rate(step, num_steps), loss, *rest])
         if not math.isfinite(loss):
             status, steps = "diverged", step + 1
             say(f"{plan['variant']} seed {seed}: the loss is {loss} at step {step}; stopped")
@@ -65,7 +67,8 @@ def train_seed(plan: dict[str, Any], seed: int, files: Seed) -> dict[str, Any]:
             files.pause(model, optimizer, step + 1, log)
         progress.step(step + 1, f"loss {loss:.3f}")
     seconds = time.perf_counter() - began
-    write_table("training", _stretches(plan["variant"], seed, log[:steps]), files.curve_path, "")
+    stretches = _stretches(plan["variant"], seed, quantities, log[:steps])
+    write_table("training", stretches, files.curve_path, "")
     tokens = (steps - start) * settings["batch_size"] * _tokens(task)
     return files.finish(
         model,
@@ -86,41 +89,41 @@ def _step(
     recipe: Any,
     batch: Batch,
     generator: torch.Generator,
-) -> tuple[float, float]:
-    """Take one optimizer step; give the loss and the accuracy, NaN where there is none."""
-    result = model.loss(batch.map(lambda tensor: tensor.to(generator.device)), generator)
+    progress: float,
+) -> list[float]:
+    """Take one optimizer step; give loss, accuracy (NaN where there is none) and what is logged."""
+    batch = batch.map(lambda tensor: tensor.to(generator.device))
+    result = model.loss(batch, generator, progress)
     optimizer.zero_grad(set_to_none=True)
     result.loss.backward()
     recipe.clip(model)
     optimizer.step()
-    return result.loss.item(), math.nan if result.accuracy is None else result.accuracy
+    accuracy = math.nan if result.accuracy is None else result.accuracy
+    return [result.loss.item(), accuracy, *(result.stats[name] for name in model.logged)]
 
 
 def _tokens(task: Task) -> int:
     return task.batch("train", 0, 0, 1).inputs.numel()
 
 
-def _stretches(variant: str, seed: int, log: torch.Tensor) -> pl.DataFrame:
+def _stretches(
+    variant: str, seed: int, quantities: tuple[str, ...], log: torch.Tensor
+) -> pl.DataFrame:
     """Average the per-step log over stretches of equal length."""
     width = max(1, len(log) // LOGGED_STRETCHES)
-    frame = pl.DataFrame(log.numpy(), schema=["loss", "accuracy", "lr"], orient="row")
+    frame = pl.DataFrame(log.numpy(), schema=quantities, orient="row")
     return (
         frame.with_columns(pl.all().fill_nan(None))
         .with_row_index("step")
         .group_by((pl.col("step") // width).alias("stretch"), maintain_order=True)
         .agg(
             pl.col("step").last().cast(pl.Int64) + 1,
-            pl.col("loss", "accuracy").mean(),
             pl.col("lr").last(),
+            pl.col(quantities[1:]).mean(),
         )
-        .select(
-            pl.lit(variant).alias("variant"),
-            pl.lit(seed, pl.Int64).alias("seed"),
-            "step",
-            "loss",
-            "accuracy",
-            "lr",
-        )
+        .unpivot(quantities, index="step", variable_name="quantity")
+        .drop_nulls("value")
+        .with_columns(variant=pl.lit(variant), seed=pl.lit(seed, pl.Int64))
     )
 
 

@@ -13,9 +13,8 @@ ENTRY = {"seed": 0, "status": "finished", "steps": 100}
 
 def training(*accuracy: float, seed: int = 0) -> pl.DataFrame:
     steps = range(20, 20 * len(accuracy) + 1, 20)
-    return pl.DataFrame(
-        {"seed": seed, "step": steps, "loss": [1.0 / s for s in steps], "accuracy": accuracy}
-    )
+    wide = {"seed": seed, "step": steps, "loss": [1.0 / s for s in steps], "accuracy": accuracy}
+    return pl.DataFrame(wide).unpivot(index=["seed", "step"], variable_name="quantity")
 
 
 def sweep(length: int, correct: int, extension: str = "none") -> pl.DataFrame:

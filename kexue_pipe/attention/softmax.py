@@ -58,7 +58,10 @@ class SoftmaxAttention(Attention):
         window = self.mask.keys_kept
         most = None if window is None else max(window, _WINDOW_ROWS)
         span = T if most is None else min(T, 2 * most)
-        mixed = []
+        outputs: list[Tensor] = []
+        # without gradients blocks are written into place: small ones in between big ones that come
+        # and go would keep the memory of these from being given back
+        whole = None if torch.is_grad_enabled() else torch.empty_like(v)
         for rows in row_slices(T, B * H * span, most):
             keys = self.mask.reach(rows.start, rows.stop - 1)
             visible = self.mask.visible(index[rows], index[keys])  # (R, S)
@@ -70,8 +73,11 @@ class SoftmaxAttention(Attention):
             else:
                 scores = scores if bias is None else scores + bias
                 block = self.normaliser.weights(scores, visible) @ values
-            mixed.append(block)  # (B, H, R, D)
-        return self.merge(mixed[0] if len(mixed) == 1 else torch.cat(mixed, dim=2))
+            if whole is None:
+                outputs.append(block)  # (B, H, R, D)
+            else:
+                whole[:, :, rows] = block
+        return self.merge(torch.cat(outputs, dim=2) if whole is None else whole)
 
     def row_blocks(
         self, x: Tensor, pos: Tensor, position: Position, queries: Tensor

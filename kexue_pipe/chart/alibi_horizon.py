@@ -20,7 +20,7 @@ PANEL = ["task", "label", "layer"]
 
 
 def slopes(num_heads: int, max_exponent: float) -> list[float]:
-    """Give the slope of each head; beyond a power of two every other one of the next, as trained."""
+    """Give the slope of each head; past a power of two, every other one of the next."""
     power = 1 << (num_heads.bit_length() - 1)
     full = [2.0 ** (-h * max_exponent / power) for h in range(1, power + 1)]
     between = [2.0 ** (-h * max_exponent / (2 * power)) for h in range(1, 2 * power + 1, 2)]
@@ -78,10 +78,10 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
         title = "mean distance (tokens)"
         line = alt.Chart(part.filter(pl.col("seed").is_null())).mark_line(strokeDash=[6, 3])
         line = line.encode(x=x, y=alt.Y("derived:Q", title=title), color=encodings["color"])
+        extra = [line, *theme.train_rule(part, x)]
         chart = theme.layers(
-            part, x, title, pick=pick, encodings=encodings, extra=[line, *theme.train_rule(part, x)],
-            small=True, scale=scale,
-        )  # fmt: skip
+            part, x, title, pick=pick, encodings=encodings, extra=extra, small=True, scale=scale
+        )
         return chart.properties(title=alt.Title(f"{task}, layer {layer}", subtitle=label))
 
     return theme.panels(frame, PANEL, panel, pick)

@@ -11,13 +11,13 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from kexue_pipe.core import statistics, theme
+from kexue_pipe.core import checkpoints, theme
 
 
 def data(tables: dict[str, pl.DataFrame], *, top: int) -> pl.DataFrame:
     """Give the step of each run of a task with a threshold, earliest variants first."""
     runs = tables["runs"].filter(pl.col("solved").is_not_null())
-    identity = statistics.trained(tables)
+    identity = checkpoints.trained(tables)
     identity = identity.select("variant", "task", "suffix", "label", "order", "new")
     runs = runs.join(identity, on="variant")
     never = pl.col("circuit_step").is_null()
@@ -40,13 +40,13 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     def panel(part: pl.DataFrame) -> theme.Panel:
         names = part["label"].unique(maintain_order=True).to_list()
         y = alt.Y("label:N", sort=names, title=None).axis(grid=True, ticks=False, domain=False)
-        last = part["steps"].max()
+        last = int(theme.extent(part, "steps")[1])
         scale = alt.Scale(domain=[0, last], nice=False)
         x = alt.X("circuit_step:Q", title="optimizer step", scale=scale)
         base = alt.Chart(part).encode(y=y)
         found = base.transform_filter("datum.circuit_step !== null")
-        colour = alt.when("datum.new").then(alt.value(theme.PALETTE[1]))
-        colour = colour.otherwise(alt.value(theme.PALETTE[0]))
+        fresh = alt.when("datum.new").then(alt.value(theme.PALETTE[1]))
+        colour = fresh.otherwise(alt.value(theme.PALETTE[0]))
         filled = alt.when("datum.solved").then(alt.value(0.8)).otherwise(alt.value(0.0))
         tooltip = ["label:N", "seed:O", "circuit_step:Q", "solved:N", "steps:Q"]
         points = found.mark_point(size=60).encode(

@@ -4,7 +4,8 @@
     interval: mean +- t_{k-1}(0.975) s / sqrt(k) of log2(T_eff / N) over k >= 3 seeds
 
 T context length, N training length in tokens; eps 0.05 bits per token, or 0.01 of accuracy, on
-the same last N/2 tokens. T_eff is one of the tested lengths: it is rounded down to an octave. Source: RULER (arXiv 2404.06654), with a threshold relative to N.
+the same last N/2 tokens. T_eff is one of the tested lengths: it is rounded down to an octave.
+Source: RULER (arXiv 2404.06654), with a threshold relative to N.
 """
 
 from typing import Any

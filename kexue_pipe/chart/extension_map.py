@@ -18,9 +18,7 @@ from kexue_pipe.core import statistics, theme
 PANEL = ["task", "stream", "unit"]
 
 
-def data(
-    tables: dict[str, pl.DataFrame], *, factor: int, limits: dict[str, float]
-) -> pl.DataFrame:
+def data(tables: dict[str, pl.DataFrame], *, factor: int, limits: dict[str, float]) -> pl.DataFrame:
     """Give number and colour of each pair, for the variants that have an extension."""
     values = statistics.measured(tables, "fixed", ["length"])
     several = pl.col("extension").n_unique().over("variant") > 1

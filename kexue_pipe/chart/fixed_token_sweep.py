@@ -58,7 +58,10 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
         )
         extra = [level, *theme.train_rule(rows, x), *theme.guess_rule(rows)]
         title = theme.axis_title(task, unit)
-        chart = theme.layers(part, x, title, pick=pick, encodings=encodings, extra=extra, dash=dash)
+        chart = theme.layers(
+            part, x, title, pick=pick, encodings=encodings, extra=extra, dash=dash,
+            ceiling=theme.extent(rows, "guess")[1],
+        )  # fmt: skip
         return chart.properties(title=theme.documents(task, stream))
 
     return theme.panels(frame, PANEL, panel, pick)

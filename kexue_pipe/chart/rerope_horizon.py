@@ -17,9 +17,7 @@ from kexue_pipe.core import statistics, theme
 PANEL = ["task", "stream", "unit"]
 
 
-def data(
-    tables: dict[str, pl.DataFrame], *, reference: list[str], window: float
-) -> pl.DataFrame:
+def data(tables: dict[str, pl.DataFrame], *, reference: list[str], window: float) -> pl.DataFrame:
     """Give what is lost against the value at N, with the horizon of each fixed k."""
     k, w = (pl.col("extension").str.extract(rf"\b{knob}=([^,)]+)") for knob in ("k", "window"))
     values = statistics.measured(tables, "fixed", ["length"])
@@ -55,7 +53,7 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     def panel(part: pl.DataFrame) -> theme.Panel:
         task, stream, unit = part.select(PANEL).row(0)
         marks = part.filter(pl.col("horizon").is_not_null()).select("name", length="horizon")
-        base = alt.Chart(marks.unique().sort("length")).encode(x=x)
+        base = alt.Chart(marks.unique().sort("length", "name")).encode(x=x)
         rule = base.mark_rule(strokeDash=[6, 3], strokeWidth=1.5, clip=True)
         rule = rule.encode(color=encodings["color"])
         text = base.mark_text(baseline="bottom", dy=-3, text="T*").encode(y=alt.value(0))

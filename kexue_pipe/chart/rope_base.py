@@ -60,7 +60,7 @@ def _derived(key: tuple[int, int], part: pl.DataFrame, points: int) -> pl.DataFr
     """Give L(b), cut at twice the longest test, and the share of under-rotated pairs."""
     width, train_length = key
     low, high = theme.extent(part, "base")
-    limit = 2 * part["tested"].max()
+    limit = 2 * int(theme.extent(part, "tested")[1])
     bases = np.geomspace(low / 2, high * 2, points).tolist()
     served = [float(rope_theory.reach(b, width, limit)) for b in bases]
     share = [rope_theory.under_rotated(b, width, train_length) / (width / 2) for b in bases]
@@ -93,8 +93,9 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
             return alt.layer(line).properties(width=300, height=200, title=title)
         keys = ["width", "train_length"]
         curve = frame.filter(kind="served").join(part.select(keys).unique(), on=keys, how="semi")
-        top = math.ceil(math.log2(max(part["tested"].max(), curve["mean"].max())))
-        bottom = math.floor(math.log2(min(part["train_length"].min(), curve["mean"].min())))
+        own, derived = theme.extent(part, "train_length", "tested"), theme.extent(curve, "mean")
+        bottom = math.floor(math.log2(min(own[0], derived[0])))
+        top = math.ceil(math.log2(max(own[1], derived[1])))
         domain = alt.Scale(type="log", base=2, domain=[2**bottom, 2 ** (top + 0.2)], nice=False)
         title = "length (tokens)"
         y_axis = alt.Axis(values=[2**i for i in range(bottom, top + 1)], format="d")

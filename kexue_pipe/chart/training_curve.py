@@ -11,7 +11,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from kexue_pipe.core import statistics, theme
+from kexue_pipe.core import checkpoints, statistics, theme
 
 PANEL = ["task", "measure"]
 
@@ -19,19 +19,15 @@ PANEL = ["task", "measure"]
 def data(tables: dict[str, pl.DataFrame], *, points: int, keep: int) -> pl.DataFrame:
     """Give mean and interval over seeds at about `points` logged steps of each variant."""
     solvable = tables["runs"].filter(pl.col("solved").is_not_null())["variant"].unique().to_list()
-    identity = statistics.trained(tables).select("variant", "chance", *statistics.IDENTITY)
+    identity = checkpoints.trained(tables).select("variant", "chance", *statistics.IDENTITY)
     long = (
         tables["training"]
-        .join(identity, on="variant", maintain_order="left")
-        .unpivot(
-            ["loss", "accuracy"],
-            index=["variant", "seed", "step", "chance", *statistics.IDENTITY],
-            variable_name="measure",
-        )
+        .rename({"quantity": "measure"})
         .filter(
-            pl.col("value").is_not_null(),
-            (pl.col("measure") == "loss") | pl.col("variant").is_in(solvable),
+            (pl.col("measure") == "loss")
+            | ((pl.col("measure") == "accuracy") & pl.col("variant").is_in(solvable))
         )
+        .join(identity, on="variant", maintain_order="left")
     )
     rank, total = (
         pl.col("step").rank("dense").over("variant"),

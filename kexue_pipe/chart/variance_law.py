@@ -62,7 +62,11 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
         law = part.select("row_length", "law").unique().sort("row_length")
         y = alt.Y("law:Q", title=title)
         line = alt.Chart(law).encode(x=x, y=y).mark_line(strokeDash=[6, 3], color=theme.PALETTE[6])
-        text = alt.Chart(law.tail(1)).encode(x=x, y=y).mark_text(align="right", dx=-12, dy=6, text="1/n")
+        text = (
+            alt.Chart(law.tail(1))
+            .encode(x=x, y=y)
+            .mark_text(align="right", dx=-12, dy=6, text="1/n")
+        )
         chart = theme.layers(
             part, x, title, pick=pick, encodings=encodings,
             extra=[line, text, *theme.train_rule(part, x)], small=True, scale=scale,

@@ -74,7 +74,10 @@ class Normaliser(nn.Module):
     fused = False  # `mix` has a kernel that never holds the scores and knows the causal mask
 
     def weights(self, scores: Tensor, visible: Tensor) -> Tensor:
-        """Normalise scores (B, H, R, S) over the keys that `visible` (R, S) shows."""
+        """Normalise scores (B, H, R, S) over the keys that `visible` (R, S) shows.
+
+        The scores may be overwritten.
+        """
         raise NotImplementedError
 
     def mix(

@@ -42,7 +42,7 @@ def exact_entropy(x: Tensor) -> Tensor:
 
 
 def factorised_entropy(x: Tensor) -> Tensor:
-    """Give the sum over bits of the entropy of their mean, which does not see how bits correlate."""
+    """Give the sum over bits of the entropy of their mean, blind to how bits correlate."""
     return _entropy(torch.stack([torch.sigmoid(x), torch.sigmoid(-x)]).mean(1))
 
 

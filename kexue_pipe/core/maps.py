@@ -55,8 +55,7 @@ def draw(frame: pl.DataFrame, x: alt.X, y: alt.Y, rule: dict[str, Any]) -> alt.C
         base = alt.Chart(part)
         colour = alt.Color("mean:Q", title="accuracy")
         colour = colour.scale(scheme="viridis", domain=[0, 1])
-        tooltip = ["name:N", "length:O", "bin_lo:O", "bin_hi:O", "worst:Q", "k:Q"]
-        tooltip.append(alt.Tooltip("mean:Q", format=".3f"))
+        tooltip = ["name:N", "length:O", "bin_lo:O", "bin_hi:O", "mean:Q", "worst:Q", "k:Q"]
         cells = base.mark_rect().encode(x=x, y=y, color=colour, tooltip=tooltip)
         edge = base.transform_filter("datum.edge").mark_rule(strokeWidth=2, color=theme.PALETTE[1])
         chart = alt.layer(cells, edge.encode(**rule)).properties(

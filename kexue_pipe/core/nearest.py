@@ -5,8 +5,9 @@
 z (N, D) and E (K, D) with rows e_j; ties go to the lowest row. |z_i|^2 is the same for all rows and
 is left out, so what is compared is no distance: it can be negative, and has no root.
 
-The products are held in parts that fit the cache. An argmin costs five times a min, so the min of
-each block of rows comes first, and the argmin is only taken within the block that wins.
+The products are held in parts that fit the cache. On a processor the place of a least number costs
+several times the number itself, so the least of each block of rows comes first, and its place is
+only looked for in the block that wins.
 """
 
 import torch
@@ -15,13 +16,15 @@ from torch.nn import functional as F
 
 HELD = {"cpu": 2**18, "cuda": 2**26}  # products at once
 BLOCK = 64  # rows
+FEW = 4 * BLOCK  # rows that are not worth blocks
 
 
 @torch.no_grad()
 def nearest(z: Tensor, table: Tensor) -> Tensor:
     """Give the index of the nearest row of the table, (N, D) and (K, D) -> (N,)."""
     K = len(table)
-    table = torch.cat([table, table[-1:].expand(-K % BLOCK, -1)])  # whole blocks
+    missing = -K % BLOCK if K > FEW else 0
+    table = torch.cat([table, table[-1:].expand(missing, -1)])  # whole blocks
     lines = torch.cat([-2 * table, table.square().sum(1, keepdim=True)], 1).T  # (D + 1, K)
     points = F.pad(z, (0, 1), value=1.0)  # (N, D + 1)
     parts = points.split(max(1, HELD[z.device.type] // len(table)))
@@ -31,7 +34,9 @@ def nearest(z: Tensor, table: Tensor) -> Tensor:
 
 def _first_lowest(products: Tensor) -> Tensor:
     """Give the first column that holds the smallest number of its row, (n, K) -> (n,)."""
+    if products.shape[1] <= FEW:
+        return products.min(1).indices  # min gives the first one, like argmin
     blocks = products.view(len(products), -1, BLOCK)
-    winner = blocks.amin(2).min(1).indices  # min gives the first one, like argmin
+    winner = blocks.amin(2).min(1).indices
     row = torch.arange(len(blocks), device=blocks.device)
     return winner * BLOCK + blocks[row, winner].min(1).indices

@@ -11,9 +11,7 @@ class Estimator(Protocol):
 
     trains_table: bool  # the gradient also moves the row, so that no auxiliary loss is needed
 
-    def __call__(
-        self, z: Tensor, q: Tensor, generator: torch.Generator, training: bool
-    ) -> Tensor:
+    def __call__(self, z: Tensor, q: Tensor, generator: torch.Generator, training: bool) -> Tensor:
         """Give what the decoder sees, from vectors z and rows q, both (N, D) with gradient.
 
         Outside of training it is exactly q.

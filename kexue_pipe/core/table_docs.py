@@ -17,7 +17,7 @@ SHARED = {
 ROWS = {
     "variants": "one variant",
     "runs": "one training run",
-    "training": "one logged stretch of training steps",
+    "training": "one quantity over one stretch of training steps",
     "extrapolation": "one bin of scored tokens",
     "levels": "what the scored tokens of a stream are compared with, the same for all seeds",
     "attention": "one metric of one head in one bin of row lengths",
@@ -56,9 +56,11 @@ COLUMNS = {
     },
     "training": {
         "step": "last step of the stretch",
-        "loss": "mean training loss over the stretch, nats per token or squared error",
-        "accuracy": "mean training accuracy over the stretch; null for images",
-        "lr": "learning rate at the step",
+        "quantity": (
+            "loss (nats per token, or squared error), accuracy (not for images), lr, and what the "
+            "quantizer logs: used, perplexity, dead, restarts, temperature, kl"
+        ),
+        "value": "its mean over the stretch; of lr, its value at the step",
     },
     "extrapolation": {
         "extension": "context extension that the checkpoint was evaluated under",

@@ -63,14 +63,13 @@ TABLES: dict[str, Table] = {
         },
     ),
     "training": Table(
-        key=("variant", "seed", "step"),
+        key=("variant", "seed", "step", "quantity"),
         columns={
             "variant": pl.String,
             "seed": pl.Int64,
             "step": pl.Int64,
-            "loss": pl.Float64,
-            "accuracy": pl.Float64,
-            "lr": pl.Float64,
+            "quantity": pl.String,
+            "value": pl.Float64,
         },
     ),
     "extrapolation": Table(

@@ -268,7 +268,7 @@ def guess_rule(frame: pl.DataFrame) -> list[alt.Chart]:
 
 
 def level_lines(frame: pl.DataFrame, x: alt.X) -> list[alt.Chart]:
-    """Draw each level as a thin dotted line with its name at its left end."""
+    """Draw each level as a thin dotted line with its name in the middle."""
     if "level" not in frame.columns:
         return []
     rows = frame.filter(pl.col("level").is_not_null()).select("level", field_of(x), "mean", "unit")
@@ -276,13 +276,14 @@ def level_lines(frame: pl.DataFrame, x: alt.X) -> list[alt.Chart]:
         return []
     base = alt.Chart(rows).encode(x=x, y="mean:Q", detail="level:N", tooltip=["level:N", "mean:Q"])
     line = base.mark_line(strokeDash=[1, 2], strokeWidth=1.2, color="#808080", clip=True)
-    names = rows.unique("level", keep="first", maintain_order=True)
+    middle = pl.int_range(pl.len()).over("level") == (pl.len() // 2).over("level")
+    names = rows.filter(middle)
     above = (pl.col("unit") != "accuracy") | (pl.col("mean") < 0.5)  # a ceiling is at the top
-    texts = []
-    for part, side in ((names.filter(above), "bottom"), (names.filter(~above), "top")):
-        text = alt.Chart(part).mark_text(align="left", baseline=side, dx=4, clip=True)
-        texts.append(text.encode(x=x, y="mean:Q", text="level:N"))
-    return [line, *texts]
+    high, low = (
+        alt.Chart(part).mark_text(dy=dy, clip=True)
+        for part, dy in ((names.filter(above), -6), (names.filter(~above), 7))
+    )
+    return [line, *(text.encode(x=x, y="mean:Q", text="level:N") for text in (high, low))]
 
 
 def panels(

@@ -53,8 +53,7 @@ class Lambda(Mask):
 class NearSinks(Position):
     """A rotary position in which the sinks stay within W tokens.
 
-    `rotate` stays the identity, since `scores` replaces its product, and so does `key_bias`, which
-    would stand for scores that are left alone.
+    `scores` stands for both, so `rotate` and `key_bias` of the inner position are not passed on.
     """
 
     def __init__(self, inner: Any, width: int, num_sinks: int, in_cache: bool):

@@ -5,8 +5,7 @@
     Leaky ReRoPE   d_ij = w + (i - j - w) / k
     Self-Extend    d_ij = floor(i / G) - floor(j / G) + w - floor(w / G)
 
-    R(d)     rotation by d tokens, of any rotary encoding: far scores are the products of queries
-             and keys that are rotated by other positions than their own
+    R(d)     rotation by d tokens, of any rotary encoding
     w        window, tokens; the yaml says it in training lengths
     k        spacing of far distances; 2 T / N by default: the farthest stays within N at w = N/2
     G        neighbours that share a position; 2 T / N by default, rounded up
@@ -31,17 +30,13 @@ Pair = tuple[Tensor, Tensor]
 
 
 class Folded(Position):
-    """A rotary position with other positions for pairs that are far apart.
-
-    `rotate` stays the identity, since `scores` replaces its product, and so does `key_bias`, which
-    would stand for scores that are left alone.
-    """
+    """A rotary position with other positions for far pairs; its scores replace those of rotate."""
 
     def __init__(self, inner: Any, width: int, far: Callable[[Tensor, Tensor], Pair]):
         super().__init__()
         self.inner = inner
         self.width = width
-        self.far = far  # positions of queries and keys, of which the far scores see the difference
+        self.far = far  # positions of queries and keys for the far scores; one may stand for all
 
     @property
     def theta(self) -> Tensor:
@@ -58,7 +53,7 @@ class Folded(Position):
 
     def scores(self, q: Tensor, k: Tensor, pos_q: Tensor, pos_k: Tensor) -> Tensor:
         """Give far scores, and in the band that is near to some query its near ones."""
-        far_q, far_k = self.inner.rotate(q, k, *self.far(pos_q, pos_k))
+        far_q, far_k = self._rotate_far(q, k, *self.far(pos_q, pos_k))
         scores = far_q @ far_k.mT  # (B, H, R, S)
         start = int((pos_k <= pos_q.min() - self.width).sum())  # keys that are far from all
         pos_band = pos_k[start:]
@@ -68,13 +63,21 @@ class Folded(Position):
         band.copy_(torch.where(near, near_q @ near_k.mT, band))
         return scores
 
+    def _rotate_far(self, q: Tensor, k: Tensor, pos_q: Tensor, pos_k: Tensor) -> Pair:
+        far_q, far_k = self.inner.rotate(q, k[:, :, : len(pos_k)], pos_q, pos_k)
+        if len(pos_k) == k.shape[2]:
+            return far_q, far_k
+        # one position for all keys: where it leaves the first as it is, it leaves them all
+        same = torch.equal(far_k, k[:, :, :1])
+        return far_q, k if same else self.inner.rotate(q[:, :, :1], k, pos_q, pos_k)[1]
+
 
 def extend(model: Any, *, length: int, train_length: int, window: float) -> Any:
     """Hold all distances beyond the window at w."""
     w = round(window * train_length)
 
     def far(pos_q: Tensor, pos_k: Tensor) -> Pair:
-        return torch.full_like(pos_q, w), torch.zeros_like(pos_k)
+        return torch.full_like(pos_q[:1], w), torch.zeros_like(pos_k[:1])
 
     return model.replace(position=Folded(model.position, w, far))
 
@@ -94,8 +97,8 @@ def extend_leaky(
     farthest = min(length - 1, w + (length - 1 - w) / step)
     if k is not None and farthest > train_length and not allow_beyond:
         raise ValueError(
-            f"extension.leaky_rerope.k={k} leads to distances of {farthest:.0f} at {length} tokens,"
-            f" and {train_length} were trained; allow_beyond=true asks for it"
+            f"extension.leaky_rerope.k={k} leads to a distance of {farthest:.0f} at {length} tokens"
+            f" after training on {train_length}; allow_beyond=true asks for it"
         )
 
     def far(pos_q: Tensor, pos_k: Tensor) -> Pair:

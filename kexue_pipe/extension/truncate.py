@@ -33,6 +33,10 @@ class Truncated(Model):
         """None: over the whole context there are no attention rows."""
         return []
 
+    def replace(self, **parts: Any) -> "Truncated":
+        """Give a copy whose model has other parts."""
+        return Truncated(self.model.replace(**parts), self.width)
+
     def attention_inputs(self, tokens: Tensor, pos: Tensor | None = None) -> list[Tensor]:
         """Give none, for the same reason."""
         return []

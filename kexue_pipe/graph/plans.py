@@ -109,12 +109,16 @@ def _user_files(nodes: dict[str, Any]) -> dict[str, str]:
     """Hash the user's own files that a task names in the keys of `_files_`."""
     task = nodes["task"]
     paths = [task[key] for key in task.get("_files_", []) if task.get(key)]
-    return {path: _hash_file(path) for path in paths}
+    return {path: _hash_data(path) for path in paths}
 
 
 @cache
-def _hash_file(path: str) -> str:
+def _hash_data(path: str) -> str:
+    """Hash a file, or the names and contents of all files in a folder."""
     try:
+        if os.path.isdir(path):
+            files = sorted(file for file in Path(path).rglob("*") if file.is_file())
+            return digest_of([[str(f.relative_to(path)), _hash_data(str(f))] for f in files])
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:

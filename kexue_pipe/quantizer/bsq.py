@@ -55,7 +55,7 @@ class BSQ(Quantizer):
         """Take the signs of the unit vectors, and weigh the entropies and the commitment."""
         v = z / z.norm(dim=1, keepdim=True).clamp(min=SMALLEST)
         index = self.encode(z)
-        q = self.decode(index).to(z)
+        q = self._corners(z > 0, z.dtype)
         odds = self.slope * v
         entropy = entropy_of_latents(odds) - self.gamma_diversity * self.batch_entropy(odds)
         aux = self.lambda_entropy * entropy + self.gamma_commit * F.mse_loss(v, q)
@@ -68,5 +68,7 @@ class BSQ(Quantizer):
 
     def decode(self, index: Tensor) -> Tensor:
         """Give the unit vector of each joint index, (N,) -> (N, d)."""
-        corners = (2 * split_bits(index, self.dim) - 1).to(torch.get_default_dtype())
-        return corners * self.dim**-0.5
+        return self._corners(split_bits(index, self.dim), torch.get_default_dtype())
+
+    def _corners(self, bits: Tensor, dtype: torch.dtype) -> Tensor:
+        return (2 * bits.to(dtype) - 1) * self.dim**-0.5

@@ -40,15 +40,15 @@ class GaussianKL(Quantizer):
         mean, s = z.chunk(2, dim=1)  # (N, D) each
         s = s.clamp(LOW, HIGH)
         kl = (mean.square() + s.exp() - 1 - s).sum(1).mean() / 2
-        z_in = self._padded(mean)
+        z_in = _padded(mean)
         z_q = z_in
         if self.training:
             noise = torch.randn(mean.shape, generator=generator, device=generator.device)
-            z_q = self._padded(mean + (s / 2).exp() * noise.to(z))
+            z_q = _padded(mean + (s / 2).exp() * noise.to(z))
         no_code = torch.zeros(len(z), dtype=torch.int64, device=z.device)
         stats = {"kl": kl.item()}
         return QuantizerOutput(z_q, no_code, self.weight * kl, z_in, z_in.detach(), stats)
 
-    @staticmethod
-    def _padded(x: Tensor) -> Tensor:
-        return torch.cat([x, torch.zeros_like(x)], dim=1)
+
+def _padded(x: Tensor) -> Tensor:
+    return torch.cat([x, torch.zeros_like(x)], dim=1)

@@ -48,12 +48,12 @@ class UniformNoise(Quantizer):
         digits = (u.detach() + 0.5).floor().long()
         index = join_digits(digits, self.levels)  # (N,)
         z_in, q = u / a - 1, digits.to(z) / a - 1
-        z_q, stats = straight_through(z_in, q), {}
+        z_q = straight_through(z_in, q)
+        stats = step_usage(index, self.num_codes) if self.training else {}
         if self.training:
+            noisy = (u + level_noise(u, generator)) / a - 1
             draws = torch.rand(z.shape, generator=generator, device=generator.device)
-            noisy = draws.to(z.device) < self.share
-            z_q = torch.where(noisy, (u + level_noise(u, generator)) / a - 1, z_q)
-            stats = step_usage(index, self.num_codes)
+            z_q = torch.where(draws.to(z.device) < self.share, noisy, z_q)
         return QuantizerOutput(z_q, index, z.new_zeros(()), z_in, q, stats)
 
     def encode(self, z: Tensor) -> Tensor:

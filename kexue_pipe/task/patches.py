@@ -1,4 +1,4 @@
-"""Reconstruct patches of natural photographs.
+"""Reconstruct patches of natural photographs, or of a folder of pictures of your own.
 
     x = 2 u / 255 - 1,  u in 0 ... 255 grey
 
@@ -9,6 +9,9 @@ pixel is in two splits. Training patches lie at random offsets inside a train su
 mirrored at random; test patches are the fixed grid of s x s tiles. The ninth photograph, `camera`,
 is seen in no split: it is the out-of-domain picture, and reconstructed whole.
 
+Of a folder of your own all PNG, JPEG, TIFF, BMP and WebP files in it (not in folders below) are cut
+in the same way, under their file names; `camera` stays the out-of-domain picture.
+
 Source: the photographs of scikit-image 0.26.0 (public domain, CC0, or without known restrictions),
 in grey; astronaut is by NASA.
 Departure: the posts train on faces of 128 x 128 pixels (CelebA-HQ).
@@ -16,31 +19,16 @@ Departure: the posts train on faces of 128 x 128 pixels (CelebA-HQ).
 
 from functools import cached_property
 from hashlib import sha256
-from importlib.metadata import version
-from importlib.util import find_spec
 from math import isqrt
-from pathlib import Path
 from zlib import crc32
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from kexue_pipe.core.contracts import Batch, sample_rng
+from kexue_pipe.core.photographs import own_photographs, packaged_photographs
 
-PACKAGE, VERSION = "scikit-image", "0.26.0"
-DIGESTS = {  # first 12 hex digits of the SHA-256 of the grey pixels
-    "astronaut": "f98a00b3351f",
-    "camera": "5cb24482a534",
-    "chelsea": "cd822d0a5b86",
-    "coffee": "3e8857c7e771",
-    "coins": "e080cc03805f",
-    "brick": "664a145c5253",
-    "grass": "b18dae4c68bf",
-    "gravel": "3d51ad45f789",
-    "ihc": "fd48ca0459de",
-}
 BLOCK = 64  # side of a super-block, pixels
 SPLITS = ["test", "validation"] + ["train"] * 8  # by crc32 % 10
 
@@ -53,7 +41,8 @@ class Patches:
     solved_at = None
     out_of_domain = "camera"
 
-    def __init__(self, *, train_length: int, token_size: int) -> None:
+    def __init__(self, *, train_length: int, token_size: int, path: str | None) -> None:
+        self.path = path
         self.train_length = train_length
         self.token_size = token_size
         self.patch_size = isqrt(train_length) * token_size
@@ -98,22 +87,11 @@ class Patches:
 
     @cached_property
     def _photographs(self) -> dict[str, np.ndarray]:
-        spec = find_spec("skimage")
-        if spec is None or spec.origin is None:
-            raise ModuleNotFoundError(
-                f"task=patches reads the photographs of {PACKAGE}, which is not installed; "
-                f"run `pip install {PACKAGE}=={VERSION}`"
-            )
-        photographs = {}
-        for name, digest in DIGESTS.items():
-            with Image.open(Path(spec.origin).parent / "data" / f"{name}.png") as picture:
-                photographs[name] = np.asarray(picture.convert("L"))
-            found = sha256(photographs[name].tobytes()).hexdigest()[:12]
-            if found != digest:
-                raise ValueError(
-                    f"{name}.png of {PACKAGE} {version(PACKAGE)} has the SHA-256 {found}..., not "
-                    f"{digest}...; run `pip install --force-reinstall {PACKAGE}=={VERSION}`"
-                )
+        photographs = packaged_photographs()
+        if self.path is not None:
+            outside = photographs[self.out_of_domain]
+            photographs = own_photographs(self.path, self.patch_size)
+            photographs[self.out_of_domain] = outside
         return photographs
 
     @cached_property
@@ -129,6 +107,12 @@ class Patches:
                 for x in range(0, width - s + 1, s):
                     block = f"{name}/{y // BLOCK}/{x // BLOCK}"
                     tiles[SPLITS[crc32(block.encode()) % len(SPLITS)]].append((name, y, x))
+        for split, group in tiles.items():
+            if not group:
+                raise ValueError(
+                    f"task.path={self.path} leaves no patch for the {split} part, since splits go "
+                    f"by squares of {BLOCK} x {BLOCK} pixels; add more or larger pictures"
+                )
         return tiles
 
 

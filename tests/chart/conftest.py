@@ -96,9 +96,11 @@ def raw_tables(seeds: int = 3) -> dict[str, pl.DataFrame]:
                 | {"stage": "train", "seconds": 12.5, "tokens_per_second": 1e5, "machine": "x86"}
             )
             for step in range(20, 401, 20):
-                accuracy = None if images else min(1.0, step / 400)
-                row = {"step": step, "loss": 4 * 0.99**step, "accuracy": accuracy, "lr": 1e-3}
-                rows["training"].append(run | row)
+                values = {"loss": 4 * 0.99**step, "lr": 1e-3}
+                values |= {} if images else {"accuracy": min(1.0, step / 400)}
+                point = run | {"step": step}
+                for quantity, value in values.items():
+                    rows["training"].append(point | {"quantity": quantity, "value": value})
             if images:
                 rows["reconstruction"] += _reconstruction(run, *PATCHES[name])
                 if PATCHES[name][1]:

@@ -8,7 +8,7 @@ LEAKY = "task=recall,extension.leaky_rerope.allow_beyond=true,extension.leaky_re
 # share recalled at each length; seed 1 of rope loses nothing up to 128
 RECALL: dict[tuple[str, str], tuple[float, ...]] = {
     ("task=recall", "none"): (0.99, 0.5, 0.25, 0.125, 0.0625),
-    ("task=recall", "window"): (0.99, 0.5, 0.25, 0.125, 0.0625),
+    ("task=recall", "window"): (0.99, 0.99, 0.99, 0.99, 0.99),
     ("task=recall", "rerope"): (0.99, 0.99, 0.98, 0.97, 0.95),
     (LEAKY, "leaky_rerope"): (0.99, 0.99, 0.9, 0.4, 0.2),
     ("task=recall,position.base=100.0", "none"): (0.95, 0.6, 0.3, 0.125, 0.0625),

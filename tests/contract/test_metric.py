@@ -13,7 +13,13 @@ from kexue_pipe.core.contracts import RowBlock
 
 FILES = {p.stem: p for p in sorted((Path(__file__).parents[2] / "conf/metric").glob("*.yaml"))}
 ORDERED = {"dist_mean", "dist_ratio", "local_mass", "sink_mass"}  # read which key stands where
-CLONABLE = {"conc", "s12", "gini", "frac_below"}  # unchanged when every key is duplicated
+CLONABLE = {
+    "conc",
+    "s12",
+    "gini",
+    "frac_below",
+    "output_power",
+}  # unchanged when every key is duplicated
 B, H, R, S = 2, 3, 5, 31
 
 
@@ -105,6 +111,7 @@ def test_duplicated_keys(cloned):
         block,
         mask=torch.cat([block.mask, block.mask], -1),
         weights=torch.cat([block.weights, block.weights], -1) / 2,
+        values=torch.cat([block.values, block.values], -2),
     )
     before, after = (_metric(cloned)(rows)[..., 2:] for rows in (block, twice))
     assert torch.allclose(before, after, rtol=0, atol=1e-12) == (cloned in CLONABLE)

@@ -127,28 +127,3 @@ def test_a_stream_whose_answers_lie_beyond_the_training_length_is_not_ranked() -
     strong = _values([0.05, 0.90, 0.90, 0.90, 0.90], "accuracy")
     both = statistics.effective_lengths(pl.concat([weak, strong]))
     assert both["effective"].to_list() == [512, 512]  # the weak one is marked, not left out
-
-
-def _runs(names: list[str], new: list[str]) -> dict[str, pl.DataFrame]:
-    rows = [
-        {"variant": name, "seed": 0, "extension": extension}
-        for name in names
-        for extension in ("none", "ntk", "pi")
-    ]
-    variants = pl.DataFrame({"variant": names}).with_columns(new=pl.col("variant").is_in(new))
-    return {"variants": variants, "extrapolation": pl.DataFrame(rows)}
-
-
-def test_a_variant_that_only_sets_an_extension_is_read_as_one_of_its_checkpoint():
-    names = ["task=t", "task=t,extension.ntk.allow_more=true,extension.ntk.k=8.0"]
-    frame = statistics.by_checkpoint(_runs(names, []), "extrapolation")
-    assert set(frame["variant"]) == {"task=t"}
-    assert sorted(frame["extension"]) == ["none", "ntk", "ntk(k=8.0)", "pi"]
-
-
-@pytest.mark.parametrize("new", [True, False])
-def test_new_variants_and_those_without_a_twin_keep_their_name(new):
-    name = "task=t,extension.ntk.k=8.0"
-    tables = _runs(["task=t", name] if new else [name], [name] if new else [])
-    frame = statistics.by_checkpoint(tables, "extrapolation")
-    assert frame.filter(variant=name)["extension"].to_list() == ["none", "ntk", "pi"]

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def training():
     rows = {"variant": ["b", "a", "a"], "seed": [0, 1, 0], "step": [10, 10, 20]}
-    return empty("training").clear(3).with_columns(pl.DataFrame(rows)).with_columns(loss=0.5)
+    return empty("training").clear(3).with_columns(pl.DataFrame(rows)).with_columns(value=0.5)
 
 
 def test_rows_are_sorted_by_the_key_and_columns_put_in_order(training, tmp_path):
@@ -51,7 +51,7 @@ def test_the_key_consists_of_columns(kind):
 @pytest.mark.parametrize(
     ("change", "column"),
     [
-        (lambda frame: frame.drop("lr"), "lr"),
+        (lambda frame: frame.drop("value"), "value"),
         (lambda frame: frame.with_columns(extra=1), "extra"),
         (lambda frame: frame.cast({"step": pl.Int32}), "step: Int32"),
     ],

@@ -37,7 +37,7 @@ def test_does_not_see_a_shift(decoder, tokens):
 
 
 class Decaying(Position):
-    """A rotation that also scales, as xPos does, with a bias and an embedding."""
+    """A rotation that also scales, as xPos does, and moves keys, with a bias and an embedding."""
 
     def __init__(self):
         super().__init__()
@@ -47,7 +47,7 @@ class Decaying(Position):
         return x + pos[:, None]
 
     def rotate(self, q, k, pos_q, pos_k):
-        q, k = self.rope.rotate(q, k, pos_q, pos_k)
+        q, k = self.rope.rotate(q, k + 0.1, pos_q, pos_k)
         return q * 0.9 ** pos_q[:, None], k * 0.9 ** -pos_k[:, None]
 
     def bias(self, q, pos_q, pos_k):
@@ -56,7 +56,7 @@ class Decaying(Position):
 
 def test_goes_over_any_rotation_and_keeps_its_other_hooks():
     inner, pos, (q, k) = Decaying(), torch.arange(13.0).double(), draw_qk(13, 6)
-    position = Folded(inner, 4, lambda a, b: (torch.full_like(a, 4), torch.zeros_like(b)))
+    position = Folded(inner, 4, lambda a, b: (torch.full_like(a[:1], 4), torch.zeros_like(b[:1])))
     scores = position.scores(q, k, pos, pos)
     for i, j in ((12, 0), (12, 8), (12, 9), (12, 12), (3, 0)):
         distance = torch.tensor([float(min(i - j, 4))]).double()

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from kexue_pipe.core.contracts import Model
 from kexue_pipe.extension.truncate import extend
 
 N = 8
@@ -49,6 +50,21 @@ def test_what_stands_before_the_cut_does_not_matter(decoder, tokens):
 def test_given_positions_are_those_of_a_fresh_run(decoder, tokens):
     model = extend(decoder(), length=32, train_length=N)
     torch.testing.assert_close(model(tokens, model.ids(tokens)), model(tokens), rtol=0, atol=0)
+
+
+class Echo(Model):
+    """A model that answers with its position ids."""
+
+    def forward(self, tokens, pos=None, last=None):
+        assert tokens.shape == pos.shape[1::-1]
+        return pos.transpose(0, 1)[:, -last:]
+
+
+def test_ids_of_grids_stay_with_their_tokens(tokens):
+    pos = torch.rand(32, 2, 3)
+    for last in (4, 7, 32):
+        answer = extend(Echo(), length=32, train_length=N)(tokens, pos, last=last)
+        assert torch.equal(answer, pos.transpose(0, 1)[:, -last:])
 
 
 def test_gives_the_model_back_within_the_training_length(decoder):

@@ -41,7 +41,7 @@ def test_a_variant_is_a_suite_beside_the_default() -> None:
 
 
 def test_an_unknown_suite_lists_those_that_exist() -> None:
-    with pytest.raises(Refused, match="no such suite; .*default, smoke"):
+    with pytest.raises(Refused, match="no such suite; known: default, .*smoke"):
         load_suite("nope")
 
 

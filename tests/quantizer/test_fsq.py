@@ -6,7 +6,7 @@ import pytest
 import torch
 import vector_quantize_pytorch
 
-from kexue_pipe.quantizer.fsq import BOUNDS, FSQ, LEVELS
+from kexue_pipe.quantizer.fsq import BOUNDS, FSQ
 
 SETS = [[8, 6, 5], [8, 5, 5, 5], [7, 5, 5, 5, 5], [3, 4], [5], [8, 8]]
 ETA = 1e-3
@@ -110,13 +110,6 @@ def test_eight_levels_of_tanh_are_lopsided_and_hold_zero():
     assert build()(torch.zeros(1, 3), draws()).z_q.tolist() == [[0.0, 0.0, 0.0]]
 
 
-def test_joint_index_counts_the_first_coordinate_fastest():
-    # digits 3, 2, 4: 3 + 8 * 2 + 8 * 6 * 4 = 211, and each value is (digit - L // 2) / (L // 2)
-    quantizer = build([8, 6, 5])
-    expected = torch.tensor([[-1 / 4, -1 / 3, 1.0]])
-    torch.testing.assert_close(quantizer.decode(torch.tensor([211])), expected)
-
-
 def test_noise_covers_one_level_and_has_the_exact_gradient():
     quantizer = build([5], mode="noise")
     z = torch.full((20_000, 1), 0.3, dtype=torch.float64, requires_grad=True)
@@ -136,17 +129,42 @@ def test_eta_widens_the_bound():
 
 
 def test_wanted_number_of_codes_gives_the_advised_levels():
-    assert {K: build(None, K=K).num_codes for K in LEVELS} == {
-        16: 16, 64: 64, 256: 240, 1024: 1000, 4096: 4375, 16384: 15360, 65536: 64000,
-    }  # fmt: skip
+    assert build(None, K=1024).digits == (8, 5, 5, 5)
+
+
+def test_slope_of_tanh_fades_at_large_latents():
+    # 1.3e-3 at |z| = 4, and a factor of e^2 less for every further unit
+    z = torch.tensor([[4.0], [-4.0], [5.0]], dtype=torch.float64, requires_grad=True)
+    build([3], eta=0.0)(z, draws()).z_q.sum().backward()
+    assert z.grad.flatten().tolist() == pytest.approx([1.34e-3, 1.34e-3, 1.34e-3 / 7.39], rel=2e-3)
+
+
+def test_two_levels_of_tanh_would_saturate_or_have_no_bound():
+    # the shift is atanh(1 / (1 + eta)), 3.8 for the reference code and NaN for the paper's listing
+    half = (2 - 1) * torch.tensor([1 + ETA, 1 - ETA]) / 2
+    shift = torch.atanh(0.5 / half)
+    assert shift[0].item() == pytest.approx(3.8, abs=0.01) and shift[1].isnan()
+
+
+def test_ties_round_to_even_in_sigmoid_and_up_in_symmetric():
+    zero = torch.zeros(1, 2)
+    for bound, digits in {"sigmoid": (4, 2), "symmetric": (4, 3)}.items():  # of 3.5 and 2.5
+        assert build([8, 6], bound).encode(zero).tolist() == [digits[0] + 8 * digits[1]]
+
+
+def test_training_logs_the_use_of_the_codes():
+    z = latents(3)
+    out = build()(z, draws())
+    assert tuple(out.stats) == FSQ.logged
+    assert out.stats["used"] == len(out.index.unique()) / 240
+    assert build().eval()(z, draws()).stats == {}
 
 
 def test_values_that_cannot_work_are_named():
-    for levels in ([2, 5], [8.5]):
-        with pytest.raises(ValueError, match="bound=tanh needs whole numbers of at least 3"):
-            build(levels)
-    with pytest.raises(ValueError, match="K=100"):
-        build(None, K=100)
+    with pytest.raises(ValueError, match=r"levels=\[2, 5\]: bound=tanh needs at least 3"):
+        build([2, 5])
+    with pytest.raises(ValueError, match="whole numbers"):
+        build([8.5])
     with pytest.raises(ValueError, match="mode=soft"):
         build(mode="soft")
     assert build([2, 2], "symmetric").num_codes == 4

@@ -5,15 +5,31 @@ from zlib import crc32
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from kexue_pipe.task import patches
 from kexue_pipe.task.patches import Patches
 
 SPLITS = ("train", "validation", "test")
 
 
-def build(train_length=16, token_size=4):
-    return Patches(train_length=train_length, token_size=token_size)
+def build(train_length=16, token_size=4, path=None):
+    return Patches(train_length=train_length, token_size=token_size, path=path)
+
+
+def noise(height, width, seed=0):
+    return np.random.default_rng(seed).integers(256, size=(height, width), dtype=np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Write pixels under file names into a folder; give its path."""
+
+    def write(pictures):
+        for name, pixels in pictures.items():
+            Image.fromarray(pixels).save(tmp_path / name)
+        return str(tmp_path)
+
+    return write
 
 
 def test_tiles_of_all_splits_are_the_eight_photographs():
@@ -91,10 +107,34 @@ def test_patches_that_do_not_fit_are_refused():
         build(64, 16)
 
 
-def test_changed_photograph_and_missing_package_are_one_sentence(monkeypatch):
-    monkeypatch.setitem(patches.DIGESTS, "ihc", "0" * 12)
-    with pytest.raises(ValueError, match=r"ihc.png of scikit-image 0.26.0 .*pip install"):
-        build().batch("train", 0, 0, 1)
-    monkeypatch.setattr(patches, "find_spec", lambda name: None)
-    with pytest.raises(ModuleNotFoundError, match="pip install scikit-image==0.26.0"):
-        build().batch("train", 0, 0, 1)
+def test_pictures_of_a_folder_are_cut_and_split_as_the_packaged_ones(folder):
+    task = build(path=folder({"a.png": noise(520, 600), "b.png": noise(250, 70, seed=1)}))
+    counts = {"a.png": 0, "b.png": 0}
+    for split in SPLITS:
+        for name, tiles in task.images(split).items():
+            counts[name] += len(tiles)
+    assert counts == {"a.png": 32 * 37, "b.png": 15 * 4}
+    colours = painted(task)
+    for split, colour in colours.items():
+        drawn = task.batch(split, 0, 0, 200).inputs
+        torch.testing.assert_close(drawn, torch.full_like(drawn, colour))
+
+
+def test_camera_stays_the_picture_from_outside(folder):
+    task = build(path=folder({"camera.png": noise(512, 512)}))
+    assert torch.equal(task.whole_image("camera"), build().whole_image("camera"))
+    assert list(task.images("test")) == ["camera.png"]
+
+
+def test_hash_is_that_of_the_pixels_of_the_folder(folder):
+    first = build(path=folder({"a.png": noise(512, 512)})).data_hash
+    second = build(path=folder({"a.png": noise(512, 512, seed=1)})).data_hash
+    assert len({first, second, build().data_hash}) == 3
+
+
+def test_folder_with_too_few_pixels_is_one_sentence(folder):
+    path = folder({"a.png": noise(64, 64)})
+    with pytest.raises(ValueError, match=f"task.path={path} leaves no patch for the .* part"):
+        build(path=path).batch("train", 0, 0, 1)
+    with pytest.raises(ValueError, match="b.png has 8 x 64 pixels, less than a patch of 16 x 16"):
+        build(path=folder({"b.png": noise(64, 8)})).batch("train", 0, 0, 1)

@@ -23,7 +23,12 @@ class Softmax(Normaliser):
 
     def weights(self, scores: Tensor, visible: Tensor) -> Tensor:
         """Normalise over the visible keys."""
-        return scores.masked_fill(~visible, -torch.inf).softmax(dim=-1)
+        hidden = ~visible
+        columns = hidden.any(0).nonzero()[:, 0]
+        if len(columns):  # of a causal block, only the last keys are hidden from some row
+            part = slice(int(columns[0]), int(columns[-1]) + 1)
+            scores[..., part].masked_fill_(hidden[:, part], -torch.inf)
+        return scores.softmax(dim=-1)
 
     def mix(
         self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, visible: Tensor | None

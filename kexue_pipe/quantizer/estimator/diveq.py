@@ -26,9 +26,7 @@ class DiVeQ:
     def __init__(self, *, sigma2: float) -> None:
         self.sigma = sigma2**0.5
 
-    def __call__(
-        self, z: Tensor, q: Tensor, generator: torch.Generator, training: bool
-    ) -> Tensor:
+    def __call__(self, z: Tensor, q: Tensor, generator: torch.Generator, training: bool) -> Tensor:
         """Give latents moved by the length of the error, in training in a noisy direction."""
         if not training:
             return q

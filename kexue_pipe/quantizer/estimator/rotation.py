@@ -28,9 +28,7 @@ class Rotation:
 
     trains_table = False
 
-    def __call__(
-        self, z: Tensor, q: Tensor, generator: torch.Generator, training: bool
-    ) -> Tensor:
+    def __call__(self, z: Tensor, q: Tensor, generator: torch.Generator, training: bool) -> Tensor:
         """Give the rows with the turned gradient of the latents."""
         start, end = z.detach(), q.detach()
         length, wanted = (v.norm(dim=1, keepdim=True) for v in (start, end))  # (N, 1)

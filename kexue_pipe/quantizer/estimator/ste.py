@@ -19,8 +19,6 @@ class STE:
 
     trains_table = False
 
-    def __call__(
-        self, z: Tensor, q: Tensor, generator: torch.Generator, training: bool
-    ) -> Tensor:
+    def __call__(self, z: Tensor, q: Tensor, generator: torch.Generator, training: bool) -> Tensor:
         """Give the rows with the gradient of the latents."""
         return straight_through(z, q)
