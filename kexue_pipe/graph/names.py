@@ -86,6 +86,8 @@ def _canonical(request: Request, target: dict[str, Any]) -> tuple[dict[str, Any]
     task = choices.pop("task", base({}).chosen["task"])
     for group in sorted(choices):
         rest = {g: o for g, o in choices.items() if g != group}
+        if any(nested.startswith(f"{group}/") for nested in rest):
+            continue  # what is chosen inside a group cannot stand without it
         if base(rest | {"task": task}).nodes == base(choices | {"task": task}).nodes:
             choices = rest
     values = _differences(base(choices | {"task": task}).nodes, target)

@@ -8,6 +8,7 @@ import torch
 from hydra.utils import instantiate
 
 from kexue_pipe.core.initialise import initialise
+from kexue_pipe.graph.plans import component
 
 NAMES = sorted(path.stem for path in Path(__file__).parents[2].glob("conf/quantizer/*.yaml"))
 N = 47
@@ -15,8 +16,7 @@ N = 47
 
 @pytest.fixture(params=NAMES)
 def build(request, compose_nodes):
-    node = compose_nodes([f"quantizer={request.param}"])["quantizer"]
-    node = {k: v for k, v in node.items() if not k.startswith("_") or k == "_target_"}
+    node = component(compose_nodes([f"quantizer={request.param}"])["quantizer"])
 
     def make(training=False):
         quantizer = instantiate(node)

@@ -48,8 +48,6 @@ def test_no_text_runs_or_crashes(text):
 
 
 def test_a_variant_that_breaks_a_condition_is_refused_with_its_reason():
-    with pytest.raises(
-        Refused, match="position: .* has no row; .* must hold"
-    ):
+    with pytest.raises(Refused, match="position: .* has no row; .* must hold"):
         variant(["position=learned", "task.evaluate.lengths=[64,4096]"])
     variant(["position=learned", "task.evaluate.lengths=[64,2048]"])

@@ -15,13 +15,21 @@ from kexue_pipe.core.initialise import initialise
 from kexue_pipe.core.tables import TABLES
 from kexue_pipe.model import reconstruction
 from kexue_pipe.model.autoencoder import Autoencoder
+from kexue_pipe.quantizer.estimator.ste import STE
 from kexue_pipe.quantizer.fsq import FSQ
 from kexue_pipe.quantizer.none import NoQuantizer
 from kexue_pipe.quantizer.vq import VQ
 
+LEARNING = {
+    "estimator": STE(),
+    "beta_codebook": 1.0,
+    "gamma_commit": 0.25,
+    "restart_threshold": 0.0,
+    "ema_decay": 0.97,
+}
 QUANTIZERS = {
     "none": partial(NoQuantizer, D=5),
-    "vq": partial(VQ, K=13, D=5, init="normal", beta_codebook=1.0, gamma_commit=0.25),
+    "vq": partial(VQ, K=13, D=5, init="normal", **LEARNING),
     "fsq": partial(FSQ, K=256, levels=[5, 3], bound="tanh", mode="ste", eta=1e-3),
 }
 
