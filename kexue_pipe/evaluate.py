@@ -31,17 +31,18 @@ LEAK_ERRORS = 4  # standard errors below the optimum at which a loss is no luck
 def evaluate_seed(plan: dict[str, Any], model: Model, task: Task) -> dict[str, pl.DataFrame]:
     """Measure one trained model; the tables lack only the columns variant and seed."""
     nodes = plan["nodes"]
-    protocol, decode = (instantiate(nodes[key], _partial_=True) for key in ("protocol", "decode"))
+    protocol = instantiate(nodes["protocol"], _partial_=True)
     model.eval()
     with torch.no_grad():
-        return protocol(
-            model=model,
-            task=task,
-            extensions={n: instantiate(x, _partial_=True) for n, x in nodes["extension"].items()},
-            decode=decode,
-            metrics={n: instantiate(x, _partial_=True) for n, x in nodes["metric"].items()},
-            settings=nodes["settings"],
-        )
+        tools = {group: _build(node) for group, node in nodes["tools"].items()}
+        return protocol(model=model, task=task, settings=nodes["settings"], **tools)
+
+
+def _build(node: dict[str, Any]) -> Any:
+    """Build a component as a function, or all members of a collection, by name."""
+    if "_target_" in node:
+        return instantiate(node, _partial_=True)
+    return {name: instantiate(member, _partial_=True) for name, member in node.items()}
 
 
 def run_row(

@@ -62,9 +62,7 @@ def evaluate_plan(name: str, variant: dict[str, Any], train: dict[str, Any]) -> 
     read = {
         "settings": component(nodes["task"].get("evaluate", {})),
         "protocol": component(nodes["model"]["evaluate"]),
-        "extension": {name: component(node) for name, node in nodes["extension"].items()},
-        "decode": component(nodes["decode"]),
-        "metric": {name: component(node) for name, node in nodes["metric"].items()},
+        "tools": {g: component(nodes[g]) for g in TEST_TIME if g in nodes["model"]["_uses_"]},
     }
     plan = _plan("evaluate", read, {"train": train["digest"], "seeds": train["seeds"]})
     return plan | {

@@ -52,11 +52,9 @@ def evaluate(
     *,
     model: Autoencoder,
     task: Photographs,
-    extensions: dict[str, Any],
-    metrics: dict[str, Any],
     settings: dict[str, Any],
 ) -> dict[str, pl.DataFrame]:
-    """Give the tables `reconstruction` and `codes`; extensions and metrics are of sequences."""
+    """Give the tables `reconstruction` and `codes`."""
     model.eval()
     name = task.out_of_domain
     whole = task.whole_image(name)

@@ -1,7 +1,7 @@
 """The evaluation of a trained decoder: length extrapolation and attention rows, one call per seed.
 
-The protocols stand in `length_sweep` and `attention_statistics`. `extensions` maps a name to
-(model, length) -> model, `decode` is one such transform of every extended model, and `metrics` maps
+The protocols stand in `length_sweep` and `attention_statistics`. `extension` maps a name to
+(model, length) -> model, `decode` is one such transform of every extended model, and `metric` maps
 a name to RowBlock -> (B, H, R). The tables lack the columns variant and seed.
 """
 
@@ -21,9 +21,9 @@ def evaluate(
     *,
     model: nn.Module,
     task: Any,
-    extensions: Mapping[str, Transform],
+    extension: Mapping[str, Transform],
     decode: Transform,
-    metrics: Mapping[str, Callable[[RowBlock], Tensor]],
+    metric: Mapping[str, Callable[[RowBlock], Tensor]],
     settings: Mapping[str, Any],
     tokens_per_batch: int,
     clipped: Sequence[str],
@@ -33,7 +33,7 @@ def evaluate(
     rows_per_bin: int,
 ) -> dict[str, pl.DataFrame]:
     """Give the tables `extrapolation`, `levels` and `attention` of one checkpoint."""
-    swept = dict(extensions) | {f"{name}+logn_clip": _clip(extensions, name) for name in clipped}
+    swept = dict(extension) | {f"{name}+logn_clip": _clip(extension, name) for name in clipped}
     longest = context_lengths(settings, task.train_length)[-1]
     device = next(model.parameters(), torch.empty(0)).device
     stream, count = settings["streams"][0], min(attention_documents, settings["documents"])
@@ -44,7 +44,7 @@ def evaluate(
         sweep = sweep_lengths(
             model, task, swept, decode, settings, tokens_per_batch, curve_extensions
         )
-        rows = attention_statistics(model, documents, measured, metrics, rows_per_bin)
+        rows = attention_statistics(model, documents, measured, metric, rows_per_bin)
     return sweep | {"attention": rows}
 
 

@@ -59,7 +59,7 @@ def build(quantizer):
 
 
 def evaluate(model):
-    return reconstruction.evaluate(model=model, task=TASK, extensions={}, metrics={}, settings={})
+    return reconstruction.evaluate(model=model, task=TASK, settings={})
 
 
 @pytest.mark.parametrize("quantizer", QUANTIZERS)

@@ -22,9 +22,9 @@ def parts():
     return {
         "model": build_model(groups, task, 0),
         "task": task,
-        "extensions": {n: instantiate(component(x)) for n, x in nodes["extension"].items()},
+        "extension": {n: instantiate(component(x)) for n, x in nodes["extension"].items()},
         "decode": instantiate(component(nodes["decode"])),
-        "metrics": {n: instantiate(component(x)) for n, x in nodes["metric"].items()},
+        "metric": {n: instantiate(component(x)) for n, x in nodes["metric"].items()},
         "settings": component(nodes["task"]["evaluate"]) | {"documents": 2},
         "protocol": instantiate(component(nodes["model"]["evaluate"])),
     }
@@ -56,9 +56,9 @@ def test_tables_lack_only_variant_and_seed(tables):
 
 
 def test_every_extension_is_swept_and_every_metric_measured(tables, parts):
-    assert set(tables["extrapolation"]["extension"]) == set(parts["extensions"])
+    assert set(tables["extrapolation"]["extension"]) == set(parts["extension"])
     attention = tables["attention"].filter(pl.col("extension") == "none")
-    assert set(attention["metric"]) == set(parts["metrics"])
+    assert set(attention["metric"]) == set(parts["metric"])
     assert set(attention["layer"]) == {0, 1} and set(attention["head"]) == set(range(4))
 
 
@@ -108,6 +108,6 @@ def test_clipped_log_n_goes_on_top_of_any_extension(parts):
 
 
 def test_clipped_needs_both_extensions(parts):
-    extensions = {name: parts["extensions"][name] for name in ("none", "window")}
+    extensions = {name: parts["extension"][name] for name in ("none", "window")}
     with pytest.raises(ValueError, match="clipped=none needs the extensions none and logn_clip"):
-        run(parts, {"clipped": ["none"], "extensions": extensions})
+        run(parts, {"clipped": ["none"], "extension": extensions})
