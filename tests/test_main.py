@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from kexue_pipe.graph.options import options
 from tests.graph.checkout import Checkout
 
 MISTAKES = {
@@ -50,7 +51,8 @@ def test_cfg_shows_the_composed_configuration(checkout: Checkout) -> None:
 
 def test_help_lists_groups_and_options(checkout: Checkout) -> None:
     output = checkout.run("kexue-pipe", "--help")
-    assert "position: alibi, none, rope, sinusoidal" in output
+    for group in ("position", "extension", "decode", "attention/mask"):
+        assert f"{group}: {', '.join(options(group))}" in output
 
 
 def test_a_dry_run_of_a_sweep_lists_its_jobs_and_trains_nothing(checkout: Checkout) -> None:

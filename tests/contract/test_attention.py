@@ -1,4 +1,4 @@
-"""Every attention, with every position that it takes: causal, and the same rows in the open."""
+"""Every attention with positions of every kind: causal, and the same rows in the open."""
 
 import pytest
 import torch
@@ -14,7 +14,10 @@ def _fits(attention, position):
     return needs <= gives
 
 
-PAIRS = [(a, p) for a in options("attention") for p in options("position") if _fits(a, p)]
+# every attention with a position of each hook, every position with an attention of each family
+ALL = [(a, p) for a in options("attention") for p in ("rope", "alibi", "cope")]
+ALL += [(a, p) for a in ("softmax", "linear") for p in options("position")]
+PAIRS = [pair for pair in dict.fromkeys(ALL) if _fits(*pair)]
 
 
 def _host(group):

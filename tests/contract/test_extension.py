@@ -20,8 +20,9 @@ def _extensions(attention, position):
         return ()
 
 
-# every attention with the default position, every position with the default attention
-PAIRS = {(a, "rope") for a in options("attention")} | {("softmax", p) for p in options("position")}
+# an attention of each family with the default position, every position with the default attention
+FAMILIES = ("linear", "logn", "mla", "softmax", "window")
+PAIRS = {(a, "rope") for a in FAMILIES} | {("softmax", p) for p in options("position")}
 TRIPLES = [(e, *pair) for pair in sorted(PAIRS) for e in _extensions(*pair)]
 
 

@@ -1,0 +1,78 @@
+"""Multi-head latent projections: keys and values of all heads are maps of one small vector.
+
+    c_i = norm(W_c x_i),   c'_i = norm(W_c' x_i)  or x_i,   v^h_i = W_v^h c_i
+    q^h_i = [W_qr^h c'_i ; W_qc^h c'_i],   k^h_i = [W_kr x_i ; W_kc^h c_i]
+    y_i = sum_h W_o^h o^h_i
+
+    x_i, y_i       token before and after, (C,)
+    c_i, c'_i      latents of key and value, and of the query, (L,) and (L',)
+    W_kr x_i       first channels of every key, shared by all heads, (r D,)
+    q, k, v, o     query, key, value and mixed value of head h, (D,)
+    norm           x / rms(x) times a learned gain
+    L = l D, L'    widths of the latents, in `latent_factor` and `query_factor` times D
+
+Decoding keeps c and W_kr x. With a position that turns at most the first r D channels (partial
+RoPE) the rest of q.k is (W_kc^T W_qc c'_i) . c_j, so that keys and values need not be expanded.
+
+Source: DeepSeek-AI, "DeepSeek-V2: A Strong, Economical, and Efficient Mixture-of-Experts Language
+Model" (arXiv 2405.04434); the norms are those of its released code.
+
+Departures: D counts the shared channels too, and is the width of a value; the shared channels come
+first. The layout does not rotate: a position that turns all channels is taken, and costs the
+absorbed form, not the cache.
+"""
+
+from torch import Tensor, nn
+
+from kexue_pipe.core.attention_parts import Layout
+
+_EPS = 1e-6  # of the norms
+
+
+class MultiHeadLatent(Layout):
+    """Down to a latent and a shared part of the key, up to the heads."""
+
+    def __init__(
+        self,
+        *,
+        width: int,
+        num_heads: int,
+        head_width: int,
+        latent_factor: float,
+        shared_fraction: float,
+        query_factor: float | None,
+    ):
+        super().__init__()
+        self.num_heads = num_heads
+        self.head_width = head_width
+        self.latent = round(latent_factor * head_width)  # L
+        self.shared = 2 * round(shared_fraction * head_width / 2)  # r D, whole pairs
+        self.down = nn.Linear(width, self.latent + self.shared, bias=False)
+        self.norm = nn.RMSNorm(self.latent, eps=_EPS)
+        own = 2 * head_width - self.shared  # of a key, and a value
+        self.up = nn.Linear(self.latent, num_heads * own, bias=False)
+        squeezed = width if query_factor is None else round(query_factor * head_width)
+        down = nn.Linear(width, squeezed, bias=False), nn.RMSNorm(squeezed, eps=_EPS)
+        self.query_down = nn.Sequential(*([] if query_factor is None else down))
+        self.query = nn.Linear(squeezed, num_heads * head_width, bias=False)
+        self.out = nn.Linear(num_heads * head_width, width, bias=False)
+
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Give queries, keys and values of every head, expanded from the latents."""
+        B, T, _ = x.shape
+        q = self.query(self.query_down(x)).view(B, T, self.num_heads, self.head_width)
+        latent, shared = self.down(x).split([self.latent, self.shared], dim=-1)
+        own = self.up(self.norm(latent)).view(B, T, self.num_heads, -1)
+        k, v = own.split([self.head_width - self.shared, self.head_width], dim=-1)
+        # padded by zeros, the shared channels add to any key without a copy of the heads
+        shared = nn.functional.pad(shared, (0, self.head_width - self.shared))[:, :, None]
+        k = nn.functional.pad(k, (self.shared, 0)) + shared
+        return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # (B, H, T, D)
+
+    def merge(self, mixed: Tensor) -> Tensor:
+        """Join the heads and project out."""
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+    def cache_elements_per_token(self) -> int:
+        """Count the latent and the shared part of the key: L + r D."""
+        return self.latent + self.shared
