@@ -1,7 +1,8 @@
 # `make` installs everything into .venv and runs the default suite; `make help` lists the rest.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := kexue_pipe tests
+SOURCES := kexue_pipe tests benchmarks
+PARALLEL := --numprocesses 2 --dist loadfile  # a file's tests share what they ran
 
 .DEFAULT_GOAL := report
 .PHONY: report smoke test test-fast check format docs lock clean help
@@ -13,10 +14,10 @@ smoke: .venv/installed  ## a first look in about a minute: results/report/smoke.
 	$(BIN)/snakemake -j8 --config suite=smoke
 
 test: .venv/tested  ## run all tests
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL)
 
 test-fast: .venv/tested  ## run the tests that take seconds
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest $(PARALLEL) -m "not slow"
 
 check: .venv/tested  ## lint, format, types, workflow; edits nothing
 	$(BIN)/ruff check $(SOURCES)

@@ -8,39 +8,19 @@ tables. Charts without rows are left out, and so is a section without charts. No
 """
 
 import argparse
-import ast
-import base64
-import importlib
-import io
-import json
-import math
-import shlex
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import altair as alt
 import polars as pl
-import vl_convert
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-from PIL import Image
 
 from kexue_pipe.core import findings, statistics, theme
 from kexue_pipe.core.files import atomic_write
-from kexue_pipe.core.spelling import split_name
+from kexue_pipe.core.language import Language
 from kexue_pipe.core.tables import TABLES, read_table
 from kexue_pipe.graph.worker import load_plan, run, say
+from kexue_pipe.page import contents, page, plots
 
-ROOT = Path(__file__).parent
-PICTURE = 160  # pixels at the centre of a reconstruction that are shown
-SECTIONS = {
-    "extrapolation": "Length extrapolation",
-    "attention": "Attention",
-    "quantizers": "Quantizers",
-    "costs": "Training and costs",
-}
-COMPONENTS = ("task", "position", "attention", "quantizer")
+SECTIONS = plots.SECTIONS
 
 
 def load(folder: str | Path, beside: str | Path | None, plan: dict) -> dict[str, pl.DataFrame]:
@@ -68,177 +48,34 @@ def load(folder: str | Path, beside: str | Path | None, plan: dict) -> dict[str,
     return tables
 
 
-def charts(tables: dict[str, pl.DataFrame], plan: dict) -> Iterator[dict[str, Any]]:
-    """Draw every chart of the plan that has rows, in the order of sections and of `_order_`."""
-    nodes = plan.get("nodes", {}).get("chart", {})
-    places = list(SECTIONS)
-    for name in sorted(nodes, key=lambda n: (nodes[n].get("_order_", 0), n)):
-        node = nodes[name]
-        module = importlib.import_module(node["_target_"].rpartition(".")[0])
-        knobs = {key: value for key, value in node.items() if not key.startswith("_")}
-        frame = module.data(tables, **knobs)
-        if frame.is_empty():
-            continue
-        frame = theme.compact(frame)
-        with alt.data_transformers.enable("default", max_rows=None):
-            spec = module.draw(frame, **knobs).to_dict()
-        title, caption = node.get("_title_", name), " ".join(node.get("_caption_", "").split())
-        for key in ("config", "$schema"):
-            spec.pop(key, None)
-        seeds = _seeds(frame)
-        spec["description"] = f"{title}. {caption} {seeds}"
-        section = node.get("_section_", places[-1])
-        yield {
-            "name": name,
-            "section": section,
-            "title": title,
-            "caption": caption,
-            "seeds": seeds,
-            "spec": spec,
-            "command": _chart_command(name, plan),
-        }
-
-
-def _seeds(frame: pl.DataFrame) -> str:
-    low, high = (int(bound) for bound in theme.extent(frame, "k"))
-    several = (
-        f"n\u00a0=\u00a0{low} seed{'s' * (low != 1)}"
-        if low == high
-        else f"n\u00a0=\u00a0{low} to {high} seeds"
-    )
-    if high < statistics.MIN_SEEDS:
-        return f"{several}: no interval."
-    partly = ", no interval where there are fewer than 3" * (low < statistics.MIN_SEEDS)
-    return f"{several}{partly}."
-
-
-def _chart_command(name: str, plan: dict) -> str:
-    commands = plan.get("commands", {})
-    default = f"snakemake -j8 results/report/{plan['suite']}.html"
-    return commands.get(name) or commands.get("report") or default
-
-
-def variants(tables: dict[str, pl.DataFrame], plan: dict) -> list[dict[str, Any]]:
-    """Give what the tables of variants and of costs say about each variant."""
-    runs = tables["runs"].group_by("variant").agg(
-        seeds=pl.len(),
-        diverged=(pl.col("status") != "finished").sum(),
-        steps=pl.col("steps").max(),
-        solved=pl.col("solved").sum(),
-        judged=pl.col("solved").count(),
-        circuit_step=pl.col("circuit_step").median(),
-    )  # fmt: skip
-    seconds = tables["timing"].group_by("variant", "stage").agg(pl.col("seconds").mean())
-    joined = (
-        tables["variants"].join(runs, on="variant", how="left").sort("task", "order", "variant")
-    )
-    stages = {(name, stage): value for name, stage, value in seconds.iter_rows()}
-    rows = []
-    for row in joined.iter_rows(named=True):
-        name = row["variant"]
-        command = plan.get("commands", {}).get(name)
-        row["command"] = command or shlex.join(["kexue-pipe", *split_name(name)])
-        row |= {stage: stages.get((name, stage)) for stage in ("train", "evaluate")}
-        rows.append(row)
-    return rows
-
-
-def pictures(tables: dict[str, pl.DataFrame]) -> list[dict[str, Any]]:
-    """Give the original, and the first seed's reconstruction by each variant, as data URIs."""
-    frame = tables["reconstruction"].filter(pl.col("png").is_not_null())
-    frame = frame.filter(pl.col("seed") == pl.col("seed").min().over("variant"))
-    frame = frame.join(tables["variants"].select("variant", "label", "order"), on="variant")
-    frame = frame.with_columns(exact=pl.col("split") == "original").sort("order", "variant")
-    originals = frame.filter("exact").unique("png", keep="first", maintain_order=True)
-    rows = pl.concat([originals, frame.filter(~pl.col("exact"))])
-    return [_picture(row) for row in rows.iter_rows(named=True)]
-
-
-def _picture(row: dict[str, Any]) -> dict[str, Any]:
-    """Cut out the centre of a picture and say what it is."""
-    picture = Image.open(io.BytesIO(row["png"]))
-    left, top = (max(0, (size - PICTURE) // 2) for size in picture.size)
-    width, height = (min(size, PICTURE) for size in picture.size)
-    buffer = io.BytesIO()
-    picture.crop((left, top, left + width, top + height)).save(buffer, "PNG", optimize=True)
-    psnr = None if row["exact"] else 10 * math.log10(4 * row["n_pixels"] / row["squared_error"])
-    return {
-        "uri": "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode(),
-        "label": "the original" if row["exact"] else row["label"],
-        "text": row["image"] if row["exact"] else f"{row['image']}, {psnr:.1f} dB",
-        "width": width,
-        "height": height,
+def render(plan: dict[str, Any], tables: dict[str, pl.DataFrame]) -> str:
+    """Write the page in the language of the plan."""
+    texts, groups = dict.fromkeys(("digest", "git"), ""), ("versions", "inputs", "nodes")
+    plan = texts | {key: {} for key in groups} | {"skipped": []} | plan
+    language = Language(plan.get("language", "en"))
+    drawn = list(plots.charts(tables, plan, language))
+    rows, ledger = contents.variants(tables, plan), contents.claims(tables)
+    facts = contents.facts(tables)
+    context: dict[str, Any] = {
+        "plan": plan,
+        "facts": facts,
+        "few": facts["seeds"][1] < statistics.MIN_SEEDS,
+        "findings": findings.findings(tables, language=language.code),
+        "claims": ledger,
+        "verdicts": {v: sum(c["verdict"] == v for c in ledger) for v in contents.VERDICTS},
+        "sections": {
+            key: language(title)
+            for key, title in SECTIONS.items()
+            if any(chart["section"] == key for chart in drawn)
+        },
+        "charts": drawn,
+        "variants": rows,
+        "pictures": contents.pictures(tables, language),
+        "components": contents.components(rows, tables),
+        "posts": contents.index(ledger, [chart["name"] for chart in drawn]),
     }
-
-
-def components(tables: dict[str, pl.DataFrame]) -> list[dict[str, str]]:
-    """Give the sentence and the docstring of each component in use, read without importing it."""
-    cards = []
-    for group in COMPONENTS:
-        for name in sorted({name for name in tables["variants"][group] if name}):
-            conf, source = (
-                ROOT.parent / "conf" / group / f"{name}.yaml",
-                ROOT / group / f"{name}.py",
-            )
-            lines = conf.read_text().splitlines() if conf.is_file() else []
-            targets = [line.split()[1] for line in lines if line.startswith("_target_:")]
-            if not source.is_file() and targets:
-                source = ROOT.parent / (targets[0].rpartition(".")[0].replace(".", "/") + ".py")
-            text = (
-                (ast.get_docstring(ast.parse(source.read_text())) or "") if source.is_file() else ""
-            )
-            sentence = lines[0].lstrip("# ") if lines and lines[0].startswith("#") else ""
-            if text or sentence:
-                cards.append({"group": group, "name": name, "sentence": sentence, "text": text})
-    return cards
-
-
-def embed(value: Any) -> Markup:
-    """Give JSON that is safe inside a script element, whatever the strings hold."""
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)
-
-
-def number(value: float | None) -> str:
-    """Write a number with at most three significant digits and thin spaces, or a dash."""
-    if value is None:
-        return "–"
-    if isinstance(value, int) or abs(value) >= 1000:
-        return f"{round(value):,}".replace(",", "\u2009")
-    return f"{value:.3g}"
-
-
-def render(plan: dict, tables: dict[str, pl.DataFrame]) -> str:
-    """Write the page."""
-    drawn = list(charts(tables, plan))
-    environment = Environment(
-        loader=FileSystemLoader(ROOT), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    environment.filters |= {"json": embed, "number": number}
-    counts = tables["runs"].group_by("variant").len()["len"].to_list()
-    seeds = max(counts, default=0)
-    bundle = vl_convert.javascript_bundle(
-        "window.vegaEmbed = vegaEmbed;", vl_version=".".join(alt.SCHEMA_VERSION[1:].split(".")[:2])
-    )
-    hashes = tables["variants"].filter(pl.col("data_hash") != "").select("task", "data_hash")
-    return environment.get_template("report_template.html").render(
-        plan={"digest": "", "skipped": [], "versions": {}, "git": ""} | plan,
-        findings=findings.findings(tables),
-        sections={s: t for s, t in SECTIONS.items() if any(c["section"] == s for c in drawn)},
-        charts=drawn,
-        variants=variants(tables, plan),
-        pictures=pictures(tables),
-        components=components(tables),
-        hashes=hashes.unique().sort("task", "data_hash").rows(),
-        machines=tables["timing"]["machine"].drop_nulls().unique().sort().to_list(),
-        built=tables["variants"]["versions"].drop_nulls().unique().sort().to_list(),
-        seeds=seeds,
-        few=seeds < statistics.MIN_SEEDS,
-        configs={"light": theme.config(False), "dark": theme.config(True), "swap": theme.ON_DARK},
-        bundle=Markup(bundle.replace("</script", "<\\/script")),
-    )
+    context["documents"] = contents.documents(context, language)
+    return page.write(context, language)
 
 
 def main() -> None:

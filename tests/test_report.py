@@ -1,9 +1,8 @@
-"""Facts about the report: one offline page, all charts drawn in a browser, harmless names."""
+"""Facts about the report stage: one offline file, what is in it, harmless names, two languages."""
 
 import json
 import re
 import runpy
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,90 +13,38 @@ import pytest
 import yaml
 
 from kexue_pipe import report
-from kexue_pipe.core import findings, theme
+from kexue_pipe.core import theme
+from kexue_pipe.core.language import Language
+from kexue_pipe.page.page import number
+from tests import pages
 
 TESTS = Path(__file__).parent
 SYNTHETIC = SimpleNamespace(**runpy.run_path(str(TESTS / "chart" / "conftest.py")))
-EVIL = "task=text,position=<script>document.title='owned'</script><img src=x onerror=alert(1)>"
-METRICS = {
-    row["metric"]: {"_unit_": row["unit"], "_across_lengths_": row["across_lengths"]}
-    for row in SYNTHETIC.metrics().iter_rows(named=True)
-}
-PLAN = {
-    "suite": "default",
-    "nodes": {
-        "chart": {p.stem: yaml.safe_load(p.read_text()) for p in SYNTHETIC.CONF.glob("*.yaml")},
-        "metric": METRICS,
-    },
-    "skipped": [{"name": "task=text,attention=x", "reason": "it needs </script> a score matrix"}],
-    "versions": {"altair": "6"},
-    "sources": {},
-}
-
-
-def _write(tables: dict[str, pl.DataFrame], folder: Path) -> Path:
-    folder.mkdir(exist_ok=True)
-    for kind, frame in tables.items():
-        frame.write_parquet(folder / f"{kind}.parquet")
-    return folder
-
-
-def _page(folder: Path, tables: dict[str, pl.DataFrame]) -> Path:
-    (folder / "plan.json").write_text(json.dumps(PLAN))
-    arguments = [folder / "plan.json", _write(tables, folder / "tables"), folder / "page.html"]
-    command = [sys.executable, "-m", "kexue_pipe.report", *map(str, arguments)]
-    subprocess.run(command, check=True, cwd=TESTS.parent)
-    return folder / "page.html"
+PLAN = pages.PLAN
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory) -> Path:
-    tables = SYNTHETIC.raw_tables()
-    rename = pl.col("variant").replace("task=text,position=none", EVIL)
-    return _page(
-        tmp_path_factory.mktemp("report"), {k: t.with_columns(rename) for k, t in tables.items()}
-    )
+def html(tmp_path_factory) -> str:
+    return pages.page(tmp_path_factory.mktemp("report"), pages.evil_tables()).read_text()
 
 
-def _dom(page: Path) -> str:
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
-    if browser is None:
-        pytest.skip("needs a Chromium on PATH to look at the page")
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=8000"]
-    command = [browser, *flags, f"--user-data-dir={page.parent / 'profile'}", "--dump-dom"]
-    return subprocess.run(
-        [*command, page.as_uri()], capture_output=True, text=True, timeout=120, check=True
-    ).stdout
-
-
-def test_a_browser_draws_every_chart_and_runs_no_script_of_a_name(page):
-    dom = _dom(page)
-    number = len(PLAN["nodes"]["chart"])
-    assert dom.count('data-drawn="true"') == number
-    assert len(re.findall(r'<svg[^>]*class="marks"', dom)) == number
-    assert 'class="error"' not in dom
-    assert "<title>kexue_pipe: default</title>" in dom and "onerror=alert(1)&gt;" in dom
-
-
-def test_the_page_is_one_small_file_that_loads_nothing(page):
-    html = page.read_text()
+def test_the_page_is_one_small_file_that_loads_nothing(html):
     assert len(html.encode()) < 5_000_000
     body = re.sub(r"<script.*?</script>", "", html, flags=re.S)
-    assert not re.search(r"""(src|href|action)\s*=\s*["']?\s*(https?:)?//""", body)
+    assert not re.search(r"""(src|action)\s*=\s*["']?\s*(https?:)?//""", body)
     assert not re.search(
         r"<script[^>]+src=|<link|@import|url\(", body + "".join(html.split("<script>")[:1])
     )
 
 
-def test_names_never_leave_their_place(page):
-    html = page.read_text()
+def test_names_never_leave_their_place(html):
     assert "<script>document" not in html and "<img src=x" not in html
     assert html.count("</script>") == html.count("<script")
 
 
 def test_the_same_tables_give_the_same_bytes(tmp_path):
-    first = _page(tmp_path, SYNTHETIC.raw_tables()).read_bytes()
-    assert first == _page(tmp_path, SYNTHETIC.raw_tables()).read_bytes()
+    first = pages.page(tmp_path, SYNTHETIC.raw_tables()).read_bytes()
+    assert first == pages.page(tmp_path, SYNTHETIC.raw_tables()).read_bytes()
 
 
 def test_charts_and_sections_without_rows_are_left_out():
@@ -115,7 +62,7 @@ def test_tables_without_any_row_still_give_a_page():
     html = report.render(
         {"suite": "empty"}, {k: t.clear() for k, t in SYNTHETIC.prepared().items()}
     )
-    assert "0 variants" in html and "No interval" in html
+    assert "<dt>variants</dt><dd>0</dd>" in html and "No interval" in html
 
 
 def test_fewer_than_three_seeds_state_nothing_and_say_so():
@@ -124,41 +71,96 @@ def test_fewer_than_three_seeds_state_nothing_and_say_so():
     assert "n\u00a0=\u00a01 seed: no interval." in html
 
 
+def test_the_first_screen_says_what_was_run(html):
+    head = html.partition("<nav")[0]
+    rows = SYNTHETIC.raw_tables()
+    assert f"<dt>variants</dt><dd>{rows['variants'].height}</dd>" in head
+    assert f"<dt>training runs</dt><dd>{rows['runs'].height}</dd>" in head
+    minutes = rows["timing"]["seconds"].sum() / 60
+    assert f"<dt>minutes of training</dt><dd>{minutes:.1f}</dd>" in head
+    assert all(task in head for task in rows["variants"]["task"])
+
+
+def test_a_card_has_formula_source_parameters_users_and_costs(html):
+    card = html.partition('id="card-position-alibi"')[2].partition("</details>")[0]
+    assert "<math" in card and "2108.12409" in card and "max_exponent" in card
+    name = card.partition("Cost of ")[2].partition(":")[0]
+    rows = SYNTHETIC.raw_tables()["variants"].filter(variant=name)
+    assert f"{number(rows['parameters'][0])} parameters" in card
+    assert "#variant=task%3Dtext%2Cposition%3Dalibi" in card
+    assert 'href="#post-9431"' in card
+
+
+def test_every_post_has_its_row_and_missing_components_are_struck_out(html):
+    table = html.partition('<section id="posts">')[2].partition("</section>")[0]
+    assert table.count("<tr id=") == 36
+    assert "<s aria-label=" in table and 'href="#card-quantizer-fsq"' in table
+
+
+def test_provenance_holds_digest_commit_versions_data_and_machine(html):
+    part = html.partition('<section id="provenance">')[2]
+    assert all(word in part for word in (PLAN["digest"], PLAN["git"], "f00d" * 16, "x86", "altair"))
+
+
+def test_claims_come_with_verdicts_scores_and_posts():
+    rows = {"claim": ["b", "a"], "post": [9431, 9826], "verdict": ["supported", "contradicted"]}
+    claims = pl.DataFrame(rows | {"statement": ["Windows extrapolate.", "FSQ beats VQ."]})
+    html = report.render(PLAN, SYNTHETIC.prepared() | {"claims": claims})
+    assert "<b>1</b> supported" in html and "<b>0</b> inconclusive" in html
+    assert html.index('id="claim-b"') < html.index('id="claim-a"')
+    post = html.partition('id="post-9431"')[2].partition("</tr>")[0]
+    assert '<a href="#claim-b">supported</a>' in post
+
+
 def test_baseline_rows_stand_beside_new_ones(tmp_path):
     tables = SYNTHETIC.raw_tables()
     alibi = pl.col("variant") == "task=text,position=alibi"
-    beside = _write({k: t.filter(~alibi) for k, t in tables.items()}, tmp_path / "beside")
-    own = _write({k: t.filter(alibi) for k, t in tables.items()}, tmp_path / "own")
+    beside = pages.write({k: t.filter(~alibi) for k, t in tables.items()}, tmp_path / "beside")
+    own = pages.write({k: t.filter(alibi) for k, t in tables.items()}, tmp_path / "own")
     loaded = report.load(own, beside, PLAN)
     assert loaded["variants"].height == tables["variants"].height
     assert loaded["variants"].filter("new")["label"].to_list() == ["position=alibi"]
     assert loaded["variants"].filter("new")["order"].to_list() == [0]
-    assert any(
-        s.startswith("At 64 tokens position=alibi is worse") for s in findings.findings(loaded)
-    )
-
-
-def test_findings_follow_the_sign_and_leave_out_what_is_small():
-    sentences = findings.findings(SYNTHETIC.prepared())
-    text = [s for s in sentences if "(text, natural documents, 3 seeds)" in s]
-    growth = "rope · softmax gets worse by 3.20 bits per character [3.20, 3.20]"
-    assert any(s.startswith(growth) for s in text)
-    assert any("a test-time window repairs rope · softmax" in s for s in text)
-    # alibi moves by 0.01 bits from 64 to 512 tokens, the window by 0.02: too small to matter
-    assert not any(s.startswith("position=alibi gets") for s in text)
-    assert not any(s.startswith("With the window") for s in sentences)
-    assert any("quantizer=fsq at 0.38, by 1.00 dB [1.00, 1.00] over" in s for s in sentences)
-
-
-def test_variants_that_are_not_solved_in_range_take_no_part_in_findings():
-    repeat = [s for s in findings.findings(SYNTHETIC.prepared()) if "(repeat documents" in s]
-    assert repeat and not any("position=none" in s for s in repeat)
 
 
 def test_labels_leave_out_what_all_variants_share():
     names = ["task=text,size=smoke", "task=text,position=alibi,size=smoke"]
     frame = SYNTHETIC.raw_tables()["variants"].head(2).with_columns(variant=pl.Series(names))
     assert theme.identify(frame)["label"].to_list() == ["rope · softmax", "position=alibi"]
+
+
+def test_chinese_has_every_sentence_of_the_page_and_keeps_numbers():
+    chinese = Language("zh")
+    sources = [*pages.FOLDER.glob("*.html"), *pages.FOLDER.glob("*.py")]
+    text = "".join(path.read_text() for path in sources)
+    sentences = re.findall(r'\b(?:t|language)\(\s*"((?:[^"\\]|\\.)*)"', text)
+    sentences = [s.replace("\\u00a0", "\u00a0") for s in sentences if s.strip()]
+    assert len(sentences) > 60 and not [s for s in sentences if s not in chinese.known]
+    for english, translated in chinese.known.items():
+        assert set(re.findall(r"\{\w+\}", english)) == set(re.findall(r"\{\w+\}", translated))
+    html = report.render(PLAN | {"language": "zh"}, SYNTHETIC.prepared())
+    assert (
+        '<html lang="zh">' in html and "长度外推</a></h2>" in html and "查询与键按位置旋转" in html
+    )
+    posts = yaml.safe_load((TESTS.parent / "kexue_pipe/core/posts.yaml").read_text())
+    assert all(post["title"] in html for post in posts if '"' not in post["title"])
+
+
+def test_another_language_is_refused_by_name():
+    with pytest.raises(ValueError, match="language=fr is none of en, zh"):
+        report.render(PLAN | {"language": "fr"}, SYNTHETIC.prepared())
+
+
+def test_data_stand_once_as_columns_and_make_the_same_rows():
+    html = report.render(PLAN, SYNTHETIC.prepared())
+    name, pattern = "training_curve", r'id="content-{}">(.*?)</script>'
+    content = json.loads(re.search(pattern.format(name), html, re.S)[1])
+    assert "datasets" not in content["spec"] and '"values":[{' not in json.dumps(content["spec"])
+    assert set(content["rows"]) <= set(content["data"])
+    for data in content["data"].values():
+        for column in data["columns"].values():
+            values = column if isinstance(column, list) else column.get("at", [0] * data["n"])
+            assert len(values) == data["n"]
 
 
 def test_the_report_imports_no_torch():

@@ -51,7 +51,8 @@ class SoftmaxAttention(Attention):
         scaled_q, scaled_k = self.scale(plain_q, plain_k, self.mask.count(index))
         q, k = position.rotate(scaled_q, scaled_k, pos, pos)
         touched = touches_scores(position, plain_q, plain_k, pos)
-        key_bias = position.key_bias(pos) if touched else None  # (1, H, 1, T)
+        # the kernels of GPUs take no bias beside the causal mask
+        key_bias = position.key_bias(pos) if touched and x.is_cpu else None  # (1, H, 1, T)
         key_bias = None if key_bias is None else key_bias.to(q.dtype)
         if self.mask.is_causal and self.normaliser.fused and (not touched or key_bias is not None):
             return self.merge(self.normaliser.mix(q, k, v, key_bias, None))

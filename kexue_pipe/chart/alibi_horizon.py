@@ -14,7 +14,7 @@ import altair as alt
 import numpy as np
 import polars as pl
 
-from kexue_pipe.core import statistics, theme
+from kexue_pipe.core import drawing, statistics, theme
 
 PANEL = ["task", "label", "layer"]
 
@@ -44,10 +44,7 @@ def data(
         pl.col("task").is_in(tasks) | (len(tasks) == 0),
     )
     chosen = chosen.select("variant", exponent=exponent.fill_null(max_exponent))
-    means = statistics.head_means(tables).filter(
-        pl.col("metric") == metric, pl.col("extension") == "none"
-    )
-    means = means.join(chosen, on="variant")
+    means = statistics.head_means(tables, [metric], ["none"]).join(chosen, on="variant")
     # heads have their slopes, so that head h is the same head in every seed
     by = [*PANEL, "variant", "train_length", "head", "exponent", "row_length"]
     frame = statistics.over_seeds(means, by)
@@ -67,21 +64,21 @@ def data(
 
 def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     """Draw one panel for each task and layer; solid is measured, dashed is derived."""
-    encodings = theme.series(frame, "slope", "slope m")
-    pick = theme.picker(frame, "slope")
-    x = theme.log_axis("row_length", frame, "row length L (visible keys)")
+    encodings = drawing.series(frame, "slope", "slope m")
+    pick = drawing.picker(frame, "slope")
+    x = drawing.log_axis("row_length", frame, "row length L (visible keys)")
     low, high = theme.extent(frame, "mean", "derived")
-    scale = alt.Scale(type="log", base=2, domain=[low / 1.3, high * 1.3], nice=False)
+    scale = alt.Scale(type="log", base=2, domain=(low / 1.3, high * 1.3), nice=False)
 
-    def panel(part: pl.DataFrame) -> theme.Panel:
+    def panel(part: pl.DataFrame) -> drawing.Panel:
         task, label, layer = part.select(PANEL).row(0)
         title = "mean distance (tokens)"
         line = alt.Chart(part.filter(pl.col("seed").is_null())).mark_line(strokeDash=[6, 3])
         line = line.encode(x=x, y=alt.Y("derived:Q", title=title), color=encodings["color"])
-        extra = [line, *theme.train_rule(part, x)]
-        chart = theme.layers(
-            part, x, title, pick=pick, encodings=encodings, extra=extra, small=True, scale=scale
-        )
-        return chart.properties(title=alt.Title(f"{task}, layer {layer}", subtitle=label))
+        extra = [line, *drawing.train_rule(part, x)]
+        return drawing.layers(
+            part, x, title, title=alt.Title(f"{task}, layer {layer}", subtitle=label), pick=pick,
+            encodings=encodings, extra=extra, small=True, scale=scale,
+        )  # fmt: skip
 
-    return theme.panels(frame, PANEL, panel, pick)
+    return drawing.panels(frame, PANEL, panel, pick)

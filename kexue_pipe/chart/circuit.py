@@ -11,7 +11,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from kexue_pipe.core import checkpoints, theme
+from kexue_pipe.core import checkpoints, drawing, theme
 
 
 def data(tables: dict[str, pl.DataFrame], *, top: int) -> pl.DataFrame:
@@ -37,28 +37,32 @@ def data(tables: dict[str, pl.DataFrame], *, top: int) -> pl.DataFrame:
 def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     """Draw one panel for each task: a point for each run, and in words who never gets there."""
 
-    def panel(part: pl.DataFrame) -> theme.Panel:
+    pick = drawing.picker(frame, legend=False)
+
+    def panel(part: pl.DataFrame) -> drawing.Panel:
         names = part["label"].unique(maintain_order=True).to_list()
         y = alt.Y("label:N", sort=names, title=None).axis(grid=True, ticks=False, domain=False)
         last = int(theme.extent(part, "steps")[1])
-        scale = alt.Scale(domain=[0, last], nice=False)
+        scale = alt.Scale(domain=(0, last), nice=False)
         x = alt.X("circuit_step:Q", title="optimizer step", scale=scale)
         base = alt.Chart(part).encode(y=y)
         found = base.transform_filter("datum.circuit_step !== null")
-        fresh = alt.when("datum.new").then(alt.value(theme.PALETTE[1]))
-        colour = fresh.otherwise(alt.value(theme.PALETTE[0]))
-        filled = alt.when("datum.solved").then(alt.value(0.8)).otherwise(alt.value(0.0))
-        tooltip = ["label:N", "seed:O", "circuit_step:Q", "solved:N", "steps:Q"]
+        blue, orange = theme.PALETTE[:2]
         points = found.mark_point(size=60).encode(
-            x=x, stroke=colour, fill=colour, fillOpacity=filled, tooltip=tooltip
+            x=x,
+            stroke=drawing.choose(alt.StrokeValue, "datum.new", orange, blue),
+            fill=drawing.choose(alt.FillValue, "datum.new", orange, blue),
+            fillOpacity=drawing.choose(alt.FillOpacityValue, "datum.solved", 0.8, 0.0),
+            opacity=drawing.choose(alt.OpacityValue, pick, 1.0, 0.2),
+            tooltip=theme.tooltip(part, "label", "seed", "circuit_step", "solved", "steps"),
         )
         lost = pl.col("never").cast(pl.String) + " of " + pl.col("k").cast(pl.String)
         lost = lost + f" not within {last} steps"
         rows = part.filter(pl.col("never") > 0).unique("label", maintain_order=True)
         rows = rows.select("label", text=lost)
         text = alt.Chart(rows).mark_text(align="left", dx=6)
-        text = text.encode(y=y, x=alt.value("width"), text="text:N")
-        chart = alt.layer(points, text)
-        return chart.properties(width=300, height=alt.Step(16), title=part["task"][0])
+        text = text.encode(y=y, x=alt.XValue("width"), text=alt.Text("text:N"))
+        layers = [points.add_params(pick), text] if rows.height else [points.add_params(pick)]
+        return alt.layer(*layers, width=300, height=alt.Step(16), title=part["task"][0])
 
-    return theme.panels(frame, ["task"], panel, columns=1)
+    return drawing.panels(frame, ["task"], panel, columns=1)

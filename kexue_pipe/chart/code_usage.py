@@ -12,7 +12,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from kexue_pipe.core import statistics, theme
+from kexue_pipe.core import drawing, statistics, theme
 
 MEASURES = ("used", "perplexity / K")
 
@@ -45,37 +45,35 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     """Draw one panel for each split: a row for each quantizer, a point for each measure."""
     marked = pl.when("truncated").then(pl.col("label") + " *").otherwise("label")
     frame = frame.with_columns(name=marked)
+    pick = drawing.picker(frame, legend=False)
 
-    def panel(part: pl.DataFrame) -> theme.Panel:
+    def panel(part: pl.DataFrame) -> drawing.Panel:
         names = part["name"].unique(maintain_order=True).to_list()
         y = alt.Y("name:N", sort=names, title=None)
         base = alt.Chart(part).encode(y=y.axis(grid=True, ticks=False, domain=False))
         share = "share of the code book"
         x = alt.X("mean:Q", title=share, scale=alt.Scale(domain=[0, 1], clamp=True))
-        colour = alt.Color("measure:N", title="measure")
-        colour = colour.scale(domain=list(MEASURES), range=list(theme.PALETTE[:2]))
-        shape = alt.Shape("measure:N", title="measure").scale(domain=list(MEASURES))
+        legend = alt.Legend(title="measure", symbolOpacity=1.0)
+        colour = alt.Color("measure:N", legend=legend)
+        colour = colour.scale(domain=MEASURES, range=theme.PALETTE[:2])
+        shape = alt.Shape("measure:N", legend=legend).scale(domain=MEASURES)
         whole = base.transform_filter("datum.seed === null")
-        tooltip = [
-            "label:N",
-            "measure:N",
-            "mean:Q",
-            "low:Q",
-            "high:Q",
-            "k:Q",
-            "num_codes:Q",
-            "attainable:Q",
-        ]
+        told = ("label", "measure", "mean", "low", "high", "k", "num_codes", "attainable")
+        tooltip = theme.tooltip(part.filter(pl.col("seed").is_null()), *told)
         possible = whole.mark_tick(thickness=2, size=12).encode(
             x=alt.X("attainable:Q", title=share)
         )
         span = whole.transform_filter("datum.low !== null").mark_rule(strokeWidth=2)
-        span = span.encode(x=alt.X("low:Q", title=share), x2="high:Q", color=colour)
+        span = span.encode(x=alt.X("low:Q", title=share), x2=alt.X2("high"), color=colour)
         point = whole.mark_point(filled=True, size=60)
-        point = point.encode(x=x, color=colour, shape=shape, tooltip=tooltip)
+        faint = drawing.choose(alt.OpacityValue, pick, 1.0, 0.2)
+        point = point.encode(x=x, color=colour, shape=shape, opacity=faint, tooltip=tooltip)
         single = base.transform_filter("datum.seed !== null").mark_point(size=14)
-        chart = alt.layer(possible, span, single.encode(x=x, color=colour), point)
+        single = single.encode(x=x, color=colour)
         title = f"images: {part['split'][0]}"
-        return chart.properties(width=theme.WIDTH, height=alt.Step(18), title=title)
+        return alt.layer(
+            possible, span, single, point.add_params(pick),
+            width=drawing.WIDTH, height=alt.Step(18), title=title,
+        )  # fmt: skip
 
-    return theme.panels(frame, ["split"], panel, columns=1)
+    return drawing.panels(frame, ["split"], panel, columns=1)

@@ -13,7 +13,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from kexue_pipe.core import statistics, theme
+from kexue_pipe.core import drawing, statistics, theme
 
 PANEL = ["task", "stream", "unit"]
 UNSOLVED = "not solved in range"
@@ -22,7 +22,7 @@ UNSOLVED = "not solved in range"
 def data(tables: dict[str, pl.DataFrame], *, controls: list[str], top: int) -> pl.DataFrame:
     """Give mean, interval and seeds of the effective lengths, best first in each panel.
 
-    Of each variant the plain model and its best extension are kept, and the `top` of all.
+    Of each variant the plain model is kept, its best extension if that is longer, and the `top`.
     """
     values = statistics.measured(tables, "fixed", ["length"])
     values = values.filter(~pl.col("extension").is_in(controls))
@@ -40,37 +40,45 @@ def data(tables: dict[str, pl.DataFrame], *, controls: list[str], top: int) -> p
         rank=pl.int_range(1, pl.len() + 1).over(PANEL),
         rows=pl.len().over(PANEL),
         first=(~plain).cum_sum().over(*PANEL, "variant") == 1,  # the best extension of a variant
+        own=pl.col("mean").filter(plain).first().over(*PANEL, "variant"),
     )
-    frame = frame.filter((pl.col("rank") <= top) | pl.col("new") | plain | pl.col("first"))
+    longer = pl.col("first") & (pl.col("mean") > pl.col("own").fill_null(0.0))
+    far = (pl.col("rank") <= top) & (pl.col("mean") > pl.col("train_length"))
+    frame = frame.filter(far | pl.col("new") | plain | longer)
     numbers = [pl.when("ranked").then(name).alias(name) for name in ("mean", "low", "high")]
-    return frame.with_columns(numbers).drop("variant", "first")
+    return frame.with_columns(numbers).drop("variant", "first", "own")
 
 
 def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     """Draw one panel for each task and stream: the mean, its interval, and each seed as a tick."""
     lengths = pl.concat([frame["train_length"], frame["tested"]]).alias("mean").to_frame()
     title = "effective length (tokens)"
-    x = theme.log_axis("mean", lengths, title)
+    x = drawing.log_axis("mean", lengths, title)
+    pick = drawing.picker(frame, legend=False)
     lowest = frame["train_length"].min()
 
-    def panel(part: pl.DataFrame) -> theme.Panel:
+    def panel(part: pl.DataFrame) -> drawing.Panel:
         task, stream, _ = part.select(PANEL).row(0)
         y = alt.Y("name:N", sort=part["name"].to_list(), title=None)
         y = y.axis(grid=True, ticks=False, domain=False)
         base = alt.Chart(part).encode(y=y)
         ranked = base.transform_filter("datum.ranked")
-        tooltip = ["name:N", "rank:Q", "rows:Q", "mean:Q", "low:Q", "high:Q", "k:Q", "tested:Q"]
-        colour = alt.when("datum.new").then(alt.value(theme.PALETTE[1]))
+        told = ("name", "rank", "rows", "mean", "low", "high", "k", "tested")
+        blue, orange = theme.PALETTE[:2]
         point = ranked.mark_point(filled=True, size=70).encode(
-            x=x, color=colour.otherwise(alt.value(theme.PALETTE[0])), tooltip=tooltip
+            x=x,
+            color=drawing.choose(alt.ColorValue, "datum.new", orange, blue),
+            opacity=drawing.choose(alt.OpacityValue, pick, 1.0, 0.2),
+            tooltip=theme.tooltip(part.filter("ranked"), *told),
         )
         span = ranked.transform_filter("datum.low !== null").mark_rule(strokeWidth=2)
-        span = span.encode(x=alt.X("low:Q", title=title), x2="high:Q")
+        span = span.encode(x=alt.X("low:Q", title=title), x2=alt.X2("high"))
         ticks = base.transform_flatten(["seeds"]).transform_filter("datum.ranked")
         ticks = ticks.mark_tick(thickness=2, size=9).encode(x=alt.X("seeds:Q", title=title))
         text = base.transform_filter("!datum.ranked").mark_text(align="left", dx=4)
-        text = text.encode(x=alt.datum(lowest), text="status:N")
-        chart = alt.layer(span, ticks, point, text, *theme.train_rule(part, x))
-        return chart.properties(width=300, height=alt.Step(16), title=theme.documents(task, stream))
+        text = text.encode(x=alt.XDatum(lowest), text=alt.Text("status:N"))
+        layers = [span, ticks, point.add_params(pick), text, *drawing.train_rule(part, x)]
+        title_ = theme.documents(task, stream)
+        return alt.layer(*layers, width=300, height=alt.Step(16), title=title_)
 
-    return theme.panels(frame, PANEL, panel, columns=1)
+    return drawing.panels(frame, PANEL, panel, columns=1)

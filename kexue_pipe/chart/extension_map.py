@@ -13,7 +13,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from kexue_pipe.core import statistics, theme
+from kexue_pipe.core import drawing, statistics, theme
 
 PANEL = ["task", "stream", "unit"]
 
@@ -52,9 +52,10 @@ def data(tables: dict[str, pl.DataFrame], *, factor: int, limits: dict[str, floa
 
 def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     """Draw one map for each task and stream: variants down, extensions across."""
+    pick = drawing.picker(frame, legend=False)
     names = sorted(frame["extension"].unique(), key=lambda name: (name != "none", name))
 
-    def panel(part: pl.DataFrame) -> theme.Panel:
+    def panel(part: pl.DataFrame) -> drawing.Panel:
         task, stream, _ = part.select(PANEL).row(0)
         x = alt.X("extension:N", sort=names, title=None)
         y = alt.Y("label:N", sort=part["label"].unique(maintain_order=True).to_list(), title=None)
@@ -64,16 +65,20 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
         )
         legend = alt.Legend(title="change", values=[-1, 0, 1], labelExpr=_NAMES)
         colour = alt.Color("tone:Q", legend=legend)
-        tooltip = ["label:N", "extension:N", "change:Q", "at:Q", "mean:Q", "low:Q", "high:Q", "k:Q"]
+        told = ("label", "extension", "change", "at", "mean", "low", "high", "k")
         cells = base.mark_rect(stroke="white", strokeWidth=1).encode(
-            color=colour.scale(scheme="redblue", domain=[-1, 1]), tooltip=tooltip
+            color=colour.scale(scheme="redblue", domain=(-1, 1)),
+            opacity=drawing.choose(alt.OpacityValue, pick, 1.0, 0.35),
+            tooltip=theme.tooltip(part, *told),
         )
-        ink = alt.when("abs(datum.tone) > 0.6").then(alt.value("white"))
-        text = base.mark_text().encode(text="text:N", color=ink.otherwise(alt.value("#24282e")))
-        chart = alt.layer(cells, text).properties(width=alt.Step(34), height=alt.Step(20))
-        return chart.properties(title=theme.documents(task, stream))
+        ink = drawing.choose(alt.ColorValue, "abs(datum.tone) > 0.6", "white", "#24282e")
+        text = base.mark_text().encode(text=alt.Text("text:N"), color=ink)
+        return alt.layer(
+            cells.add_params(pick), text,
+            width=alt.Step(34), height=alt.Step(20), title=theme.documents(task, stream),
+        )  # fmt: skip
 
-    return theme.panels(frame, PANEL, panel, columns=1)
+    return drawing.panels(frame, PANEL, panel, columns=1)
 
 
 _NAMES = "datum.value < 0 ? 'worse' : datum.value > 0 ? 'better' : 'as at N'"

@@ -11,18 +11,27 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from kexue_pipe.core import statistics, theme
+from kexue_pipe.core import drawing, statistics, theme
 
 PANEL = ["task", "stream", "unit", "label"]
 
 
 def data(
-    tables: dict[str, pl.DataFrame], *, controls: list[str], reference: list[str], keep: int
+    tables: dict[str, pl.DataFrame],
+    *,
+    controls: list[str],
+    reference: list[str],
+    keep: int,
+    variants: int,
 ) -> pl.DataFrame:
-    """Give mean and interval for each extension of the variants that have more than controls."""
+    """Give mean and interval for each extension of the variants that have more than controls.
+
+    Of each task and stream: the default, new ones, and the `variants` with the best extension.
+    """
     values = statistics.measured(tables, "fixed", ["length"])
     extended = values.filter(~pl.col("extension").is_in([*controls, *reference]))
-    values = values.join(extended.select("variant").unique(), on="variant", how="semi")
+    drawn = _chosen(extended, variants)
+    values = values.join(drawn, on=["variant", "stream"], how="semi", maintain_order="left")
     names = sorted(values["extension"].unique(), key=lambda n: (n not in reference, n))
     identity = [name for name in statistics.IDENTITY if name not in PANEL]
     frame = statistics.over_seeds(values, [*PANEL, *identity, "extension", "length", "guess"])
@@ -43,28 +52,37 @@ def data(
     start = frame.filter(plain, pl.col("length") == pl.col("train_length"))
     start = start.select(*PANEL, in_range="mean").unique(PANEL)
     frame = frame.join(start, on=PANEL, how="left", maintain_order="left")
-    return theme.add_levels(frame, statistics.levels(tables), PANEL)
+    return drawing.add_levels(frame, statistics.levels(tables), PANEL)
+
+
+def _chosen(extended: pl.DataFrame, count: int) -> pl.DataFrame:
+    """Choose the variants of each task and stream that are worth a panel."""
+    last = extended.filter(pl.col("length") == pl.col("length").max().over("variant", "stream"))
+    by = ["task", "stream", "variant", "suffix", "order", "new"]
+    means = last.group_by(*by, "extension").agg(pl.col("gain").mean())
+    best = means.group_by(by).agg(pl.col("gain").max()).sort("order", "variant")
+    place = pl.col("gain").rank("ordinal", descending=True).over("task", "stream")
+    return best.filter((place <= count) | pl.col("new") | (pl.col("suffix") == ""))
 
 
 def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     """Draw one panel for each variant, task and stream; one line for each extension."""
-    every = theme.lines(frame)
-    encodings = theme.series(every, "extension", "extension")
-    pick = theme.picker(every, "extension")
-    x = theme.log_axis("length", every, "context length T (tokens)")
+    every = drawing.lines(frame)
+    encodings = drawing.series(every, "extension", "extension")
+    pick = drawing.picker(every, "extension")
+    x = drawing.log_axis("length", every, "context length T (tokens)")
 
-    def panel(part: pl.DataFrame) -> theme.Panel:
+    def panel(part: pl.DataFrame) -> drawing.Panel:
         task, stream, unit, label = part.select(PANEL).row(0)
-        dash = alt.when("datum.control").then(alt.value([6, 3])).otherwise(alt.value([1, 0]))
-        rows = theme.lines(part)
-        level = alt.Chart(rows.select("in_range").unique()).encode(y="in_range:Q")
+        dash = drawing.choose(alt.StrokeDashValue, "datum.control", [6, 3], [1, 0])
+        rows = drawing.lines(part)
+        level = alt.Chart(rows.select("in_range").unique()).encode(y=alt.Y("in_range:Q"))
         level = level.mark_rule(strokeDash=[1, 3], clip=True)
-        extra = [level, *theme.train_rule(rows, x), *theme.guess_rule(rows)]
-        title = theme.axis_title(task, unit)
-        chart = theme.layers(
-            part, x, title, pick=pick, encodings=encodings, extra=extra, dash=dash,
-            ceiling=theme.extent(rows, "guess")[1],
+        extra = [level, *drawing.train_rule(rows, x), *drawing.guess_rule(rows)]
+        title = alt.Title(label, subtitle=theme.documents(task, stream))
+        return drawing.layers(
+            part, x, theme.axis_title(task, unit), title=title, pick=pick, encodings=encodings,
+            extra=extra, dash=dash, ceiling=theme.extent(rows, "guess")[1],
         )  # fmt: skip
-        return chart.properties(title=alt.Title(label, subtitle=theme.documents(task, stream)))
 
-    return theme.panels(frame, PANEL, panel, pick)
+    return drawing.panels(frame, PANEL, panel, pick)

@@ -11,7 +11,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from kexue_pipe.core import statistics, theme
+from kexue_pipe.core import drawing, statistics, theme
 
 PANEL = ["task", "stream", "unit"]
 
@@ -27,21 +27,20 @@ def data(tables: dict[str, pl.DataFrame], *, extensions: list[str], keep: int) -
     frame = statistics.over_seeds(values, [*PANEL, *identity, "extension", "position", "guess"])
     sign = pl.when(pl.col("unit") == "accuracy").then(1).otherwise(-1)
     frame = frame.with_columns(gain=sign * pl.col("mean"), control=pl.lit(False))
-    return theme.emphasise(frame, PANEL, "position", keep).drop("gain")
+    return drawing.emphasise(frame, PANEL, "position", keep).drop("gain")
 
 
 def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     """Draw one panel for each task and stream, with the training length marked."""
-    encodings, pick = theme.series(frame), theme.picker(frame)
-    x = theme.log_axis("position", frame, "position of the token")
+    encodings, pick = drawing.series(frame), drawing.picker(frame)
+    x = drawing.log_axis("position", frame, "position of the token")
 
-    def panel(part: pl.DataFrame) -> theme.Panel:
+    def panel(part: pl.DataFrame) -> drawing.Panel:
         task, stream, unit = part.select(PANEL).row(0)
-        title = theme.axis_title(task, unit)
-        extra = [*theme.train_rule(part, x), *theme.guess_rule(part)]
-        chart = theme.layers(
-            part, x, title, pick=pick, encodings=encodings, extra=extra, small=True
-        )
-        return chart.properties(title=theme.documents(task, stream))
+        return drawing.layers(
+            part, x, theme.axis_title(task, unit), title=theme.documents(task, stream), pick=pick,
+            encodings=encodings, small=True,
+            extra=[*drawing.train_rule(part, x), *drawing.guess_rule(part)],
+        )  # fmt: skip
 
-    return theme.panels(frame, PANEL, panel, pick)
+    return drawing.panels(frame, PANEL, panel, pick)

@@ -11,7 +11,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from kexue_pipe.core import statistics, theme
+from kexue_pipe.core import drawing, statistics, theme
 
 PANEL = ["task", "stream", "unit"]
 
@@ -34,34 +34,32 @@ def data(
     frame = frame.join(
         start, on=["variant", "extension", "stream"], how="left", maintain_order="left"
     )
-    frame = theme.emphasise(frame, PANEL, "length", keep).drop("variant", "gain")
-    return theme.add_levels(frame, statistics.levels(tables), PANEL)
+    frame = drawing.emphasise(frame, PANEL, "length", keep).drop("variant", "gain")
+    return drawing.add_levels(frame, statistics.levels(tables), PANEL)
 
 
 def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     """Draw one panel for each task and stream; controls are dashed, the value at N is dotted."""
-    every = theme.lines(frame)
-    encodings, pick, dash = theme.series(every), theme.picker(every), theme.dash(every)
-    x = theme.log_axis("length", every, "context length T (tokens)")
+    every = drawing.lines(frame)
+    encodings, pick, dash = drawing.series(every), drawing.picker(every), drawing.dash(every)
+    x = drawing.log_axis("length", every, "context length T (tokens)")
 
-    def panel(part: pl.DataFrame) -> theme.Panel:
+    def panel(part: pl.DataFrame) -> drawing.Panel:
         task, stream, unit = part.select(PANEL).row(0)
-        rows = theme.lines(part)
+        rows = drawing.lines(part)
         own = rows.filter(
             pl.col("in_range").is_not_null(), pl.col("length") == pl.col("length").max()
         )
         level = alt.Chart(own).mark_rule(strokeDash=[1, 3], clip=True)
         level = level.encode(
-            y="in_range:Q",
+            y=alt.Y("in_range:Q"),
             color=encodings["color"],
-            strokeOpacity=alt.when(pick).then(alt.value(0.6)).otherwise(alt.value(0.0)),
+            strokeOpacity=drawing.choose(alt.StrokeOpacityValue, pick, 0.6, 0.0),
         )
-        extra = [level, *theme.train_rule(rows, x), *theme.guess_rule(rows)]
-        title = theme.axis_title(task, unit)
-        chart = theme.layers(
-            part, x, title, pick=pick, encodings=encodings, extra=extra, dash=dash,
-            ceiling=theme.extent(rows, "guess")[1],
+        extra = [level, *drawing.train_rule(rows, x), *drawing.guess_rule(rows)]
+        return drawing.layers(
+            part, x, theme.axis_title(task, unit), title=theme.documents(task, stream), pick=pick,
+            encodings=encodings, extra=extra, dash=dash, ceiling=theme.extent(rows, "guess")[1],
         )  # fmt: skip
-        return chart.properties(title=theme.documents(task, stream))
 
-    return theme.panels(frame, PANEL, panel, pick)
+    return drawing.panels(frame, PANEL, panel, pick)

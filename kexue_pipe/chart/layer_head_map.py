@@ -19,10 +19,9 @@ def data(
     tables: dict[str, pl.DataFrame], *, metrics: list[str], extensions: list[str]
 ) -> pl.DataFrame:
     """Give each metric by task, variant, layer and rank of the head, at row lengths around N."""
-    means = statistics.head_means(tables).filter(
-        pl.col("metric").is_in(metrics),
-        pl.col("extension").is_in(extensions),
-        (pl.col("bin_lo") <= pl.col("train_length")) & (pl.col("train_length") < pl.col("bin_hi")),
+    n = pl.col("train_length")
+    means = statistics.head_means(tables, metrics, extensions).filter(
+        pl.col("bin_lo") <= n, n < pl.col("bin_hi")
     )
     run = ["metric", "unit", "task", "variant", "label", "order", "layer"]
     rank = pl.col("value").rank("ordinal", descending=True).over(*run, "seed")

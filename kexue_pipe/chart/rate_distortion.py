@@ -12,7 +12,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from kexue_pipe.core import statistics, theme
+from kexue_pipe.core import drawing, statistics, theme
 
 
 def data(tables: dict[str, pl.DataFrame], **_: Any) -> pl.DataFrame:
@@ -29,24 +29,26 @@ def data(tables: dict[str, pl.DataFrame], **_: Any) -> pl.DataFrame:
 def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     """Draw one panel for each split; hollow: entropy rate, filled: nominal rate of the same run."""
     frame = frame.with_columns(emphasis=pl.lit(True), extension=pl.lit("none"))
-    encodings, pick = theme.series(frame), theme.picker(frame)
+    encodings, pick = drawing.series(frame), drawing.picker(frame)
     x, y = "bits per pixel", "PSNR (dB)"
-    opacity = alt.when(pick).then(alt.value(1.0)).otherwise(alt.value(0.1))
-    tooltip = ["label:N", "mean:Q", "low:Q", "high:Q", "nominal:Q", "entropy:Q", "k:Q"]
+    opacity = drawing.choose(alt.OpacityValue, pick, 1.0, 0.1)
+    told = ("label", "mean", "low", "high", "nominal", "entropy", "k")
 
-    def panel(part: pl.DataFrame) -> theme.Panel:
+    def panel(part: pl.DataFrame) -> drawing.Panel:
         scale = alt.Scale(zero=False, padding=8)
         top = part.select(pl.max_horizontal("nominal", "entropy").max()).item() or 1.0
-        rates = alt.Scale(domain=[0.0, 1.08 * top], nice=True)
+        rates = alt.Scale(domain=(0.0, 1.08 * top), nice=True)
+        means = part.filter(pl.col("seed").is_null())
+        tooltip = theme.tooltip(means.filter(~pl.col("continuous")), *told)
         base = alt.Chart(part).encode(
             y=alt.Y("mean:Q", title=y, scale=scale), color=encodings["color"], opacity=opacity
         )
         every = base.transform_filter("!datum.continuous")
         coded = every.transform_filter("datum.seed === null")
         nominal = alt.X("nominal:Q", title=x, scale=rates)
-        link = coded.mark_rule(strokeWidth=1).encode(x=nominal, x2="entropy:Q")
+        link = coded.mark_rule(strokeWidth=1).encode(x=nominal, x2=alt.X2("entropy"))
         error = coded.transform_filter("datum.low !== null").mark_rule(strokeWidth=2)
-        error = error.encode(x=nominal, y=alt.Y("low:Q", title=y), y2="high:Q")
+        error = error.encode(x=nominal, y=alt.Y("low:Q", title=y), y2=alt.Y2("high"))
         full = coded.mark_point(filled=True, size=70)
         full = full.encode(x=nominal, shape=encodings["shape"], tooltip=tooltip)
         hollow = coded.mark_point(filled=False, size=50)
@@ -56,10 +58,10 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
         single = every.transform_filter("datum.seed !== null").mark_point(size=14)
         single = single.encode(x=nominal)
         bound = base.transform_filter("datum.continuous && datum.seed === null")
-        line = bound.mark_rule(strokeDash=[6, 3], strokeWidth=1.5).encode(tooltip=tooltip)
-        chart = alt.layer(line, link, error, single, hollow, full)
-        return chart.properties(
-            width=theme.WIDTH, height=theme.HEIGHT, title=f"images: {part['split'][0]}"
-        )
+        line = bound.mark_rule(strokeDash=[6, 3], strokeWidth=1.5)
+        line = line.encode(tooltip=theme.tooltip(means, *told[:4], "k"))
+        layers = (line, link, error, single, hollow, full)
+        title = f"images: {part['split'][0]}"
+        return alt.layer(*layers, width=drawing.WIDTH, height=drawing.HEIGHT, title=title)
 
-    return theme.panels(frame, ["split"], panel, pick)
+    return drawing.panels(frame, ["split"], panel, pick)

@@ -12,7 +12,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from kexue_pipe.core import statistics, theme
+from kexue_pipe.core import drawing, statistics, theme
 
 PANEL = ["task", "stream", "unit"]
 
@@ -46,22 +46,21 @@ def data(tables: dict[str, pl.DataFrame], *, reference: list[str], window: float
 
 def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     """Draw one panel for each task and stream, with the horizon of each fixed k as a rule."""
-    encodings = theme.series(frame, "name", "extension")
-    pick = theme.picker(frame, "name")
-    x = theme.log_axis("length", frame, "context length T (tokens)")
+    encodings = drawing.series(frame, "name", "extension")
+    pick = drawing.picker(frame, "name")
+    x = drawing.log_axis("length", frame, "context length T (tokens)")
 
-    def panel(part: pl.DataFrame) -> theme.Panel:
+    def panel(part: pl.DataFrame) -> drawing.Panel:
         task, stream, unit = part.select(PANEL).row(0)
         marks = part.filter(pl.col("horizon").is_not_null()).select("name", length="horizon")
         base = alt.Chart(marks.unique().sort("length", "name")).encode(x=x)
         rule = base.mark_rule(strokeDash=[6, 3], strokeWidth=1.5, clip=True)
         rule = rule.encode(color=encodings["color"])
-        text = base.mark_text(baseline="bottom", dy=-3, text="T*").encode(y=alt.value(0))
+        text = base.mark_text(baseline="bottom", dy=-3, text="T*").encode(y=alt.YValue(0))
         title = f"lost against T = N, {theme.axis_title(task, unit)}"
-        chart = theme.layers(
-            part.drop("unit"), x, title, pick=pick, encodings=encodings,
-            extra=[rule, text, *theme.train_rule(part, x)],
+        return drawing.layers(
+            part.drop("unit"), x, title, title=theme.documents(task, stream), pick=pick,
+            encodings=encodings, extra=[rule, text, *drawing.train_rule(part, x)],
         )  # fmt: skip
-        return chart.properties(title=theme.documents(task, stream))
 
-    return theme.panels(frame, PANEL, panel, pick)
+    return drawing.panels(frame, PANEL, panel, pick)

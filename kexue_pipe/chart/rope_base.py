@@ -16,7 +16,7 @@ import altair as alt
 import numpy as np
 import polars as pl
 
-from kexue_pipe.core import rope_theory, statistics, theme
+from kexue_pipe.core import drawing, rope_theory, statistics, theme
 
 PANEL = ["kind", "task", "stream", "unit"]
 BASE = r"position\.base=([^,]+)"
@@ -80,17 +80,17 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     low, high = theme.extent(frame, "base")
     ticks = [10.0**i for i in range(13) if low <= 10**i <= high]
     axis = alt.Axis(values=ticks, format="~s", grid=False)
-    scale = alt.Scale(type="log", domain=[low, high], nice=False)
+    scale = alt.Scale(type="log", domain=(low, high), nice=False)
     x = alt.X("base:Q", title="base b", scale=scale, axis=axis)
 
-    def panel(part: pl.DataFrame) -> theme.Panel:
+    def panel(part: pl.DataFrame) -> drawing.Panel:
         kind, task, stream, _ = part.select(PANEL).row(0)
         if kind == "share":
-            y = alt.Y("mean:Q", title="share of pairs with r < 1", scale=alt.Scale(domain=[0, 1]))
+            y = alt.Y("mean:Q", title="share of pairs with r < 1", scale=alt.Scale(domain=(0, 1)))
             line = alt.Chart(part).mark_line(interpolate="step", color=theme.PALETTE[6])
-            line = line.encode(x=x, y=y, detail="width:N")
+            line = line.encode(x=x, y=y, detail=alt.Detail("width:N"))
             title = f"derived: N = {part['train_length'][0]}, D = {part['width'][0]}"
-            return alt.layer(line).properties(width=300, height=200, title=title)
+            return alt.layer(line, width=300, height=200, title=title)
         keys = ["width", "train_length"]
         curve = frame.filter(kind="served").join(part.select(keys).unique(), on=keys, how="semi")
         own, derived = theme.extent(part, "train_length", "tested"), theme.extent(curve, "mean")
@@ -101,20 +101,20 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
         y_axis = alt.Axis(values=[2**i for i in range(bottom, top + 1)], format="d")
         y = alt.Y("mean:Q", title=title, scale=domain, axis=y_axis)
         bound = alt.Chart(curve).mark_line(strokeDash=[6, 3], color=theme.PALETTE[6], clip=True)
-        bound = bound.encode(x=x, y=y, detail="width:N")
+        bound = bound.encode(x=x, y=y, detail=alt.Detail("width:N"))
         base = alt.Chart(part).encode(x=x)
         rule = base.transform_filter("datum.low !== null").mark_rule(strokeWidth=2)
-        rule = rule.encode(y=alt.Y("low:Q", title=title), y2="high:Q")
-        tooltip = ["base:Q", "mean:Q", "low:Q", "high:Q", "k:Q", "ranked:N"]
-        opacity = alt.when("datum.ranked").then(alt.value(1.0)).otherwise(alt.value(0.0))
+        rule = rule.encode(y=alt.Y("low:Q", title=title), y2=alt.Y2("high"))
+        tooltip = theme.tooltip(part, "base", "mean", "low", "high", "k", "ranked")
+        opacity = drawing.choose(alt.FillOpacityValue, "datum.ranked", 1.0, 0.0)
         point = base.mark_point(size=70, fill=theme.PALETTE[0], color=theme.PALETTE[0])
         point = point.encode(y=y, fillOpacity=opacity, tooltip=tooltip)
         start = alt.Chart(part.select("train_length").unique()).encode(
             y=alt.Y("train_length:Q", title=title)
         )
         mark = start.mark_rule(strokeDash=[2, 3])
-        text = start.mark_text(align="right", dx=-3, dy=-5, text="N").encode(x=alt.value("width"))
-        chart = alt.layer(bound, mark, text, rule, point)
-        return chart.properties(width=300, height=200, title=theme.documents(task, stream))
+        text = start.mark_text(align="right", dx=-3, dy=-5, text="N").encode(x=alt.XValue("width"))
+        title = theme.documents(task, stream)
+        return alt.layer(bound, mark, text, rule, point, width=300, height=200, title=title)
 
-    return theme.panels(pl.concat([measured, shares]), PANEL, panel, columns=2)
+    return drawing.panels(pl.concat([measured, shares]), PANEL, panel, columns=2)

@@ -11,7 +11,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from kexue_pipe.core import checkpoints, statistics, theme
+from kexue_pipe.core import checkpoints, drawing, statistics
 
 PANEL = ["task", "measure"]
 
@@ -46,20 +46,21 @@ def data(tables: dict[str, pl.DataFrame], *, points: int, keep: int) -> pl.DataF
     frame = statistics.over_seeds(long, keys).with_columns(extension=pl.lit("none"))
     sign = pl.when(pl.col("measure") == "accuracy").then(1).otherwise(-1)
     frame = frame.with_columns(gain=sign * pl.col("mean"), unit="measure")
-    frame = theme.emphasise(frame, PANEL, "step", keep).sort(*PANEL, maintain_order=True)
+    frame = drawing.emphasise(frame, PANEL, "step", keep).sort(*PANEL, maintain_order=True)
     return frame.drop("variant", "gain", "train_length")
 
 
 def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     """Draw one panel for each task and measure."""
-    encodings, pick = theme.series(frame), theme.picker(frame)
+    encodings, pick = drawing.series(frame), drawing.picker(frame)
 
-    def panel(part: pl.DataFrame) -> theme.Panel:
+    def panel(part: pl.DataFrame) -> drawing.Panel:
         task, measure, images = part.select(*PANEL, "images").row(0)
         unit = "squared error" if images else "nats per token"
         title = "training accuracy" if measure == "accuracy" else f"training loss ({unit})"
         x = alt.X("step:Q", title="optimizer step")
-        chart = theme.layers(part, x, title, pick=pick, encodings=encodings, small=True)
-        return chart.properties(title=f"{task}: {measure}")
+        return drawing.layers(
+            part, x, title, title=f"{task}: {measure}", pick=pick, encodings=encodings, small=True
+        )
 
-    return theme.panels(frame, PANEL, panel, pick)
+    return drawing.panels(frame, PANEL, panel, pick)

@@ -12,7 +12,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from kexue_pipe.core import statistics, theme
+from kexue_pipe.core import drawing, statistics, theme
 
 PANEL = ["task", "layer"]
 
@@ -27,9 +27,8 @@ def data(
         pl.col("suffix").is_in(["", *(f"position={name}" for name in positions)]),
         (pl.col("position") == law).any().over("task"),
     )
-    means = statistics.head_means(tables).filter(
-        pl.col("metric") == metric, pl.col("extension") == "none", pl.col("layer").is_in(layers)
-    )
+    means = statistics.head_means(tables, [metric], ["none"])
+    means = means.filter(pl.col("layer").is_in(layers))
     means = means.join(chosen.select("variant", "position"), on="variant")
     identity = [name for name in statistics.IDENTITY if name not in PANEL]
     by = [*PANEL, *identity, "position", "row_length"]
@@ -52,13 +51,13 @@ def data(
 
 def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     """Draw one panel for each task and layer; dashed: the law 1 / n."""
-    encodings, pick = theme.series(frame), theme.picker(frame)
-    x = theme.log_axis("row_length", frame, "row length n (visible keys)")
+    encodings, pick = drawing.series(frame), drawing.picker(frame)
+    x = drawing.log_axis("row_length", frame, "row length n (visible keys)")
 
-    def panel(part: pl.DataFrame) -> theme.Panel:
+    def panel(part: pl.DataFrame) -> drawing.Panel:
         title = "mean square of the output"
         low, high = theme.extent(part, "mean", "law")
-        scale = alt.Scale(type="log", domain=[low / 1.4, high * 1.4], nice=False)
+        scale = alt.Scale(type="log", domain=(low / 1.4, high * 1.4), nice=False)
         law = part.select("row_length", "law").unique().sort("row_length")
         y = alt.Y("law:Q", title=title)
         line = alt.Chart(law).encode(x=x, y=y).mark_line(strokeDash=[6, 3], color=theme.PALETTE[6])
@@ -67,10 +66,10 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
             .encode(x=x, y=y)
             .mark_text(align="right", dx=-12, dy=6, text="1/n")
         )
-        chart = theme.layers(
-            part, x, title, pick=pick, encodings=encodings,
-            extra=[line, text, *theme.train_rule(part, x)], small=True, scale=scale,
+        name = f"{part['task'][0]}, layer {part['layer'][0]}"
+        return drawing.layers(
+            part, x, title, title=name, pick=pick, encodings=encodings,
+            extra=[line, text, *drawing.train_rule(part, x)], small=True, scale=scale,
         )  # fmt: skip
-        return chart.properties(title=f"{part['task'][0]}, layer {part['layer'][0]}")
 
-    return theme.panels(frame, PANEL, panel, pick)
+    return drawing.panels(frame, PANEL, panel, pick)

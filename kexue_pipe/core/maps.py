@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from kexue_pipe.core import statistics, theme
+from kexue_pipe.core import drawing, statistics, theme
 
 PAIR = ["task", "stream", "label", "extension"]
 
@@ -50,19 +50,18 @@ def recalled(
 def draw(frame: pl.DataFrame, x: alt.X, y: alt.Y, rule: dict[str, Any]) -> alt.ConcatChart:
     """Draw a row of maps for each task and stream; `rule` places the line at N."""
 
-    def panel(part: pl.DataFrame) -> theme.Panel:
+    def panel(part: pl.DataFrame) -> drawing.Panel:
         names = part["name"].unique(maintain_order=True).to_list()
         base = alt.Chart(part)
-        colour = alt.Color("mean:Q", title="accuracy")
-        colour = colour.scale(scheme="viridis", domain=[0, 1])
-        tooltip = ["name:N", "length:O", "bin_lo:O", "bin_hi:O", "mean:Q", "worst:Q", "k:Q"]
+        scale = alt.Scale(scheme="viridis", domain=(0, 1))
+        colour = alt.Color("mean:Q", title="accuracy", scale=scale)
+        told = ("name", "length", "bin_lo", "bin_hi", "mean", "worst", "k")
+        tooltip = theme.tooltip(part, *told)
         cells = base.mark_rect().encode(x=x, y=y, color=colour, tooltip=tooltip)
         edge = base.transform_filter("datum.edge").mark_rule(strokeWidth=2, color=theme.PALETTE[1])
-        chart = alt.layer(cells, edge.encode(**rule)).properties(
-            width=alt.Step(17), height=alt.Step(17)
-        )
+        chart = alt.layer(cells, edge.encode(**rule), width=alt.Step(17), height=alt.Step(17))
         facet = alt.Facet("name:N", title=None, sort=names, header=alt.Header(labelLimit=190))
         title = theme.documents(part["task"][0], part["stream"][0])
         return chart.facet(facet, columns=5).properties(title=title)
 
-    return theme.panels(frame, ["task", "stream"], panel, columns=1)
+    return drawing.panels(frame, ["task", "stream"], panel, columns=1)

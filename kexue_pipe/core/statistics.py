@@ -16,7 +16,7 @@ from scipy.stats import t as student
 from kexue_pipe.core.checkpoints import by_checkpoint
 
 MIN_SEEDS = 3  # no interval below
-SMALLEST = {"bits": 0.05, "accuracy": 0.01, "dB": 0.2}  # smallest effect that matters, by unit
+SMALLEST = {"bits": 0.05, "accuracy": 0.01, "dB": 0.2, "nats": 0.05}  # that matters, by unit
 # `whole` is to tasks whose documents differ with the length what `fixed` is to the others
 PROTOCOLS = {"fixed": ["fixed", "whole"], "curve": ["curve"]}
 IDENTITY = ("task", "train_length", "suffix", "label", "order", "new")  # of `theme.identify`
@@ -217,14 +217,18 @@ def psnr(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
     )
 
 
-def head_means(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    """Give each metric's mean for each run, layer, head and bin of row lengths.
+def head_means(
+    tables: dict[str, pl.DataFrame], metrics: list[str], extensions: list[str]
+) -> pl.DataFrame:
+    """Give the mean of each of the metrics for each run, layer, head and bin of row lengths.
 
     Rows of a shorter context are a prefix of the rows of a longer one: the longest context that
     was measured is read. `row_length` is the geometric middle of the bin.
     """
     key = ["variant", "seed", "extension", "metric", "layer", "head", "bin_lo", "bin_hi"]
-    frame = by_checkpoint(tables, "attention")
+    asked = tables["attention"].filter(pl.col("metric").is_in(metrics))
+    frame = by_checkpoint(tables | {"attention": asked}, "attention")
+    frame = frame.filter(pl.col("extension").is_in(extensions))
     longest = pl.col("length") == pl.col("length").max().over("variant", "extension")
     middle = (pl.col("bin_lo") * (pl.col("bin_hi") - 1)).cast(pl.Float64).sqrt()
     return (

@@ -52,7 +52,7 @@ def module_digest(module: str) -> str:
     tree = _without_docstrings(ast.parse(path.read_text(encoding="utf-8")))
     digest = hashlib.sha256(ast.dump(tree).encode())
     for companion in sorted(path.parent.glob(f"{path.stem}*")):
-        if companion.suffix in {".html", ".css", ".js"}:
+        if companion.suffix in {".html", ".css", ".js", ".yaml"}:
             digest.update(companion.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -16,9 +16,8 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import cross_entropy, gelu
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from kexue_pipe.core.contracts import (
     IGNORED,
@@ -162,8 +161,9 @@ class Decoder(Model):
         """Count parameters, matrix products per token at length N, and what decoding keeps."""
         device = self.embedding.weight.device
         tokens = torch.zeros(1, self.train_length, dtype=torch.int64, device=device)
-        # the unfused form is counted by its matrix products, masked pairs included
-        with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        # PyTorch counts the fused kernels of GPUs by itself: two products, masked pairs included
+        kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+        with FlopCounterMode(display=False, custom_mapping={kernel: _fused_flops}) as counter:
             self(tokens)
         return {
             "parameters": sum(parameter.numel() for parameter in self.parameters()),
@@ -177,3 +177,10 @@ class Decoder(Model):
         embedded = self.position.embed(x, pos)
         assert embedded.shape == x.shape, f"position gave {embedded.shape} for {x.shape}"
         return embedded
+
+
+def _fused_flops(
+    q: tuple[int, ...], k: tuple[int, ...], v: tuple[int, ...], *_: Any, **__: Any
+) -> int:
+    """Count the products of a fused attention from the shapes (B, H, T, D)."""
+    return sdpa_flop_count(q, k, v)

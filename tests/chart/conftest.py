@@ -75,7 +75,7 @@ def raw_tables(seeds: int = 3) -> dict[str, pl.DataFrame]:
                 "size": "small",
                 "train_length": 16 if images else 64,
                 "chance": None if images else 1 / 16,
-                "parameters": 106496,
+                "parameters": 106496 if name == f"task={task}" else 131072,
                 "flops_per_token": 229376,
                 "cache_elements_per_token": 512,
                 "state_elements": 0,

@@ -36,3 +36,20 @@ def test_controls_of_every_panel(tables, knobs_of):
 def test_the_unextended_model_comes_first(tables, knobs_of):
     frame = extension_sweep.data(tables, **knobs_of("extension_sweep"))
     assert frame.filter(order=0)["extension"].unique().to_list() == ["none"]
+
+
+def test_only_the_default_new_variants_and_the_best_have_a_panel(tables, knobs_of):
+    yarn = tables["extrapolation"].filter(pl.col("extension") == "yarn")
+    others = [
+        yarn.with_columns(pl.lit(f"task=text,position={name}").alias("variant"), scaled * factor)
+        for scaled in [pl.col("loss_sum")]
+        for name, factor in (("alibi", 0.9), ("none", 1.1))
+    ]
+    more = tables | {"extrapolation": pl.concat([tables["extrapolation"], *others])}
+    labels = [
+        set(extension_sweep.data(more, **knobs).filter(task="text")["label"].drop_nulls())
+        for knobs in (knobs_of("extension_sweep") | {"variants": n} for n in (0, 1, 3))
+    ]
+    assert labels[0] == {"rope · softmax"}
+    assert labels[1] == labels[0] | {"position=alibi"}
+    assert labels[2] == labels[1] | {"position=none"}

@@ -3,6 +3,7 @@
 import importlib
 import json
 import runpy
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import polars as pl
 import pytest
 import vl_convert
 import yaml
+from altair.utils import schemapi
 from polars.testing import assert_frame_equal
 
 from kexue_pipe.core import theme
@@ -49,6 +51,42 @@ def test_renders(name, tables):
     text = json.dumps(spec, allow_nan=False)
     assert vl_convert.vegalite_to_png(text)[:8] == b"\x89PNG\r\n\x1a\n"
     assert "mark-" in vl_convert.vegalite_to_svg(text)
+
+
+def _selections(spec: dict) -> list[dict]:
+    own = [param for param in spec.get("params", []) if "select" in param]
+    for key in ("concat", "layer"):
+        own += [param for part in spec.get(key, []) for param in _selections(part)]
+    return own + (_selections(spec["spec"]) if "spec" in spec else [])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_selection_that_links_charts_is_one_of_variants(name, tables):
+    module, knobs = _module(name), SYNTHETIC.knobs(name)
+    spec = module.draw(module.data(tables, **knobs), **knobs).to_dict()
+    for param in _selections(spec):
+        (field,) = param["select"]["fields"]
+        menu = isinstance(
+            param.get("bind"), dict
+        )  # a menu chooses what is drawn, and links nothing
+        assert param["name"] == (field if menu else "pick" if field == "label" else f"pick_{field}")
+        assert len(param["views"]) == 1 or param.get("bind") != "legend"
+
+
+def test_charts_of_a_suite_as_large_as_the_default_fit_in_the_page():
+    scaled = SimpleNamespace(**runpy.run_path(str(TESTS / "chart" / "scaled_tables.py")))
+    tables = scaled.default()
+    tables |= {"variants": theme.identify(tables["variants"]), "metrics": scaled.metrics()}
+    size, began = 0, time.process_time()
+    for name in NAMES:
+        module, knobs = _module(name), SYNTHETIC.knobs(name)
+        frame = module.data(tables, **knobs)
+        if frame.height:
+            with schemapi.debug_mode(False):
+                spec = module.draw(theme.compact(frame), **knobs).to_dict(validate=False)
+            size += len(json.dumps(spec, separators=(",", ":")))
+    assert size < 2_500_000
+    assert time.process_time() - began < 20  # 3 to 4 s on one idle core; it was 9 s
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -42,6 +42,12 @@ def test_loss_is_finite_and_its_gradient_reaches_every_parameter(model):
         assert parameter.grad.isfinite().all() and (parameter.grad != 0).any(), parameter_name
 
 
+def test_costs_are_counted(model):
+    costs = model.costs()
+    assert costs["parameters"] == sum(parameter.numel() for parameter in model.parameters())
+    assert costs["flops_per_token"] > 0
+
+
 def test_gives_the_same_twice(build, name):
     tokens = draw_tokens(13)
     assert torch.equal(build(name)(tokens), build(name)(tokens))

@@ -1,0 +1,120 @@
+"""Charts as data of the page: a specification, its columns, and what is said of it.
+
+Altair sees only the names of data sets: rows stand in the page once, as columns whose repeated
+strings are numbered, and the page puts rows together when it draws.
+"""
+
+import hashlib
+import importlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import altair as alt
+import polars as pl
+from altair.utils import schemapi
+
+from kexue_pipe.core import statistics, theme
+from kexue_pipe.core.language import Language
+
+SECTIONS = {
+    "extrapolation": "Length extrapolation",
+    "attention": "Attention",
+    "quantizers": "Quantizers",
+    "costs": "Training and costs",
+}
+
+
+class Store:
+    """The data sets of one chart: a data transformer of Altair that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.sets: dict[str, dict[str, Any]] = {}
+        self.columns: dict[str, list[str]] = {}
+
+    def __call__(self, frame: pl.DataFrame) -> dict[str, Any]:
+        columns = encode(frame)
+        name = hashlib.sha256(json.dumps(columns).encode()).hexdigest()[:12]
+        self.sets[name] = columns
+        self.columns[name] = frame.columns
+        return {"name": name}
+
+    def rows_of(self, frame: pl.DataFrame) -> list[str]:
+        """Name the data sets that hold the rows of the frame, and not rules or labels beside it."""
+        wanted = set(frame.columns)
+        return [n for n, columns in self.columns.items() if wanted <= set(columns)] or [*self.sets]
+
+
+def encode(frame: pl.DataFrame) -> dict[str, Any]:
+    """Give a frame as columns; of strings that repeat, the list and its indices; constants once."""
+    columns: dict[str, Any] = {}
+    for series in frame:
+        values = series.to_list()
+        if series.dtype != pl.List and values and series.n_unique() == 1:
+            columns[series.name] = {"all": values[0]}
+        elif series.dtype == pl.String:
+            known = list(dict.fromkeys(values))
+            place = {value: index for index, value in enumerate(known)}
+            columns[series.name] = {"of": known, "at": [place[value] for value in values]}
+        else:
+            columns[series.name] = values
+    return {"n": frame.height, "columns": columns}
+
+
+def charts(
+    tables: dict[str, pl.DataFrame], plan: dict[str, Any], language: Language
+) -> Iterator[dict[str, Any]]:
+    """Draw every chart of the plan that has rows, in the order of sections and of `_order_`."""
+    nodes = plan.get("nodes", {}).get("chart", {})
+    places = list(SECTIONS)
+    for name in sorted(nodes, key=lambda n: (nodes[n].get("_order_", 0), n)):
+        node = nodes[name]
+        module = importlib.import_module(node["_target_"].rpartition(".")[0])
+        knobs = {key: value for key, value in node.items() if not key.startswith("_")}
+        frame = module.data(tables, **knobs)
+        if frame.is_empty():
+            continue
+        frame = theme.compact(frame)
+        store = Store()
+        spec = _specification(module.draw, frame, knobs, store)
+        title = language(node.get("_title_", name))
+        caption = language(" ".join(node.get("_caption_", "").split()))
+        seeds = _seeds(frame, language)
+        spec["description"] = f"{title}. {caption} {seeds}"
+        yield {
+            "name": name,
+            "section": node.get("_section_", places[-1]),
+            "title": title,
+            "caption": caption,
+            "seeds": seeds,
+            "content": {"spec": spec, "data": store.sets, "rows": store.rows_of(frame)},
+            "command": _command(name, plan),
+        }
+
+
+def _specification(draw: Any, frame: pl.DataFrame, knobs: dict, store: Store) -> dict[str, Any]:
+    """Draw a chart; what Altair would validate, the tests of the charts have validated."""
+    alt.data_transformers.register("page", store)  # type: ignore[arg-type]
+    with alt.data_transformers.enable("page"), schemapi.debug_mode(False):
+        spec = draw(frame, **knobs).to_dict(validate=False)
+    return {key: value for key, value in spec.items() if key not in ("config", "$schema")}
+
+
+def _seeds(frame: pl.DataFrame, language: Language) -> str:
+    low, high = (int(bound) for bound in theme.extent(frame, "k"))
+    if low == high == 1:
+        return language("n\u00a0=\u00a01 seed: no interval.")
+    count = str(low) if low == high else language("{low} to {high}", low=low, high=high)
+    if high < statistics.MIN_SEEDS:
+        return language("n\u00a0=\u00a0{count} seeds: no interval.", count=count)
+    if low < statistics.MIN_SEEDS:
+        return language(
+            "n\u00a0=\u00a0{count} seeds, no interval where there are fewer than 3.", count=count
+        )
+    return language("n\u00a0=\u00a0{count} seeds.", count=count)
+
+
+def _command(name: str, plan: dict[str, Any]) -> str:
+    commands = plan.get("commands", {})
+    default = f"snakemake -j8 results/report/{plan['suite']}.html"
+    return commands.get(name) or commands.get("report") or default
