@@ -60,7 +60,7 @@ def _run_keys(overrides: list[str]) -> tuple[dict[str, Any], list[str]]:
     from kexue_pipe.graph.compose import convert
     from kexue_pipe.graph.request import RUN_KEYS, parse_override
 
-    defaults = {"seeds": 3, "device": "auto", "dry_run": False}
+    defaults = {"seeds": 3, "device": "auto", "dry_run": False, "report.language": "en"}
     settings, rest = {}, []
     for text in overrides:
         parsed = parse_override(text)
@@ -68,7 +68,8 @@ def _run_keys(overrides: list[str]) -> tuple[dict[str, Any], list[str]]:
             raise Refused(f"{text}: {parsed.key_or_group} holds for the whole run, not for a point")
         if parsed.key_or_group in RUN_KEYS:
             key = parsed.key_or_group
-            settings[key] = convert(text, parsed.value(), defaults[key])
+            # the last word is the key that `snakemake --config` takes
+            settings[key.split(".")[-1]] = convert(text, parsed.value(), defaults[key])
         else:
             rest.append(text)
     return settings, rest

@@ -52,7 +52,7 @@ def render(plan: dict[str, Any], tables: dict[str, pl.DataFrame]) -> str:
     """Write the page in the language of the plan."""
     texts, groups = dict.fromkeys(("digest", "git"), ""), ("versions", "inputs", "nodes")
     plan = texts | {key: {} for key in groups} | {"skipped": []} | plan
-    language = Language(plan.get("language", "en"))
+    language = Language(plan["nodes"].get("language", "en"))
     drawn = list(plots.charts(tables, plan, language))
     rows, ledger = contents.variants(tables, plan), contents.claims(tables)
     facts = contents.facts(tables)

@@ -138,7 +138,7 @@ def test_chinese_has_every_sentence_of_the_page_and_keeps_numbers():
     assert len(sentences) > 60 and not [s for s in sentences if s not in chinese.known]
     for english, translated in chinese.known.items():
         assert set(re.findall(r"\{\w+\}", english)) == set(re.findall(r"\{\w+\}", translated))
-    html = report.render(PLAN | {"language": "zh"}, SYNTHETIC.prepared())
+    html = report.render(PLAN | {"nodes": PLAN["nodes"] | {"language": "zh"}}, SYNTHETIC.prepared())
     assert (
         '<html lang="zh">' in html and "长度外推</a></h2>" in html and "查询与键按位置旋转" in html
     )
@@ -148,7 +148,7 @@ def test_chinese_has_every_sentence_of_the_page_and_keeps_numbers():
 
 def test_another_language_is_refused_by_name():
     with pytest.raises(ValueError, match="language=fr is none of en, zh"):
-        report.render(PLAN | {"language": "fr"}, SYNTHETIC.prepared())
+        report.render(PLAN | {"nodes": PLAN["nodes"] | {"language": "fr"}}, SYNTHETIC.prepared())
 
 
 def test_data_stand_once_as_columns_and_make_the_same_rows():

@@ -35,7 +35,7 @@ def write_figures(specs: dict[str, dict[str, Any]], folder: str | Path) -> list[
 
 
 def _described(svg: str, text: str) -> str:
-    """Put the description where screen readers look for it; outside a browser Vega leaves it out."""
+    """Put the description where screen readers look for it; Vega leaves it out of files."""
     head, end, rest = svg.partition(">")
     return f"{head}{end}<desc>{escape(text)}</desc>{rest}"
 

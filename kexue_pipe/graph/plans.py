@@ -82,10 +82,15 @@ def collect_plan(
 
 
 def report_plan(
-    suite: str, charts: dict[str, Any], metrics: dict[str, Any], inputs: dict[str, str]
+    suite: str,
+    charts: dict[str, Any],
+    metrics: dict[str, Any],
+    inputs: dict[str, str],
+    language: str,
 ) -> dict[str, Any]:
     """Give the plan of a suite's report: charts, and what the metrics say of themselves."""
-    return _plan("report", {"chart": charts, "metric": metrics}, inputs) | {"suite": suite}
+    nodes = {"chart": charts, "metric": metrics, "language": language}
+    return _plan("report", nodes, inputs) | {"suite": suite}
 
 
 def _plan(stage: str, nodes: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:

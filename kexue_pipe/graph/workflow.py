@@ -8,6 +8,7 @@ import atexit
 import fcntl
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -26,13 +27,14 @@ EVALUATED = (
 TRAINED = ("training", "timing")
 COLLECTED = ("variants", "runs", "training", *EVALUATED[2:])
 
-_run: dict[str, Any] = {"seeds": 3}  # what the command line asks of every variant
+_run: dict[str, Any] = {"seeds": 3, "language": "en"}  # what the command line asks of every variant
 _locks: list[IO[str]] = []  # an open lock is held until the process ends, however it ends
 
 
-def configure(suite: str, seeds: int | None, device: str) -> None:
+def configure(suite: str, seeds: int | None, device: str, language: str = "en") -> None:
     """Set what this run asks of every variant, and the environment of its jobs."""
     _run["seeds"] = load_suite(suite).seeds if seeds is None else seeds
+    _run["language"] = language
     os.environ |= {
         # the Python that runs Snakemake runs the jobs: `.venv/bin/snakemake` needs no activation
         "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]),
@@ -138,13 +140,25 @@ def report_plan_of(suite: str) -> tuple[dict[str, Any], Path]:
     """Plan the report of a suite."""
     inputs = {"collect": collect_plan_of(suite)[0]["digest"]}
     charts = variant(expansion(suite)["variants"][0])["nodes"]["chart"]
-    plan = plans.report_plan(suite, charts, _metrics(), inputs) | {
+    plan = plans.report_plan(suite, charts, _metrics(), inputs, _run["language"]) | {
+        "git": _commit(),
         "variants": evaluated_names(suite),
         "skipped": expansion(suite)["skipped"],
         "beside": _beside(suite),
         "seeds": _run["seeds"],
     }
     return plan, plans.write_plan(plan, suite, plans.page(f"results/report/{suite}.html"))
+
+
+@cache
+def _commit() -> str:
+    """Give the commit of this checkout, marked where files differ from it; empty outside git."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return found.stdout.strip()
 
 
 def evaluated_names(suite: str) -> list[str]:

@@ -10,9 +10,12 @@ from kexue_pipe.graph.errors import Refused
 
 config.setdefault("suite", "default")
 config.setdefault("device", "auto")
+config.setdefault("language", "en")
 try:
     validate(config, "../schemas/config.schema.yaml")
-    graph.configure(config["suite"], config.get("seeds"), config["device"])
+    graph.configure(
+        config["suite"], config.get("seeds"), config["device"], config["language"]
+    )
 except WorkflowError as error:
     sys.exit(
         f"error: --config {str(error).splitlines()[1].removeprefix('ValidationError: ')}"
