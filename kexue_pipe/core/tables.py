@@ -185,7 +185,7 @@ def write_table(kind: str, frame: pl.DataFrame, path: str | Path, digest: str) -
 def read_table(kind: str, path: str | Path) -> pl.DataFrame:
     """Read a table and check its schema; a broken or foreign file is one clear sentence."""
     try:
-        frame = pl.read_parquet(path)
+        frame = pl.read_parquet(path, glob=False)  # names of variants may hold brackets
     except (pl.exceptions.PolarsError, OSError) as error:
         raise TableError(
             f"{path} is not a readable parquet file ({error}); delete it and rerun"

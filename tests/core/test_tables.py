@@ -24,6 +24,13 @@ def test_rows_are_sorted_by_the_key_and_columns_put_in_order(training, tmp_path)
     assert found.select("variant", "seed").rows() == [("a", 0), ("a", 1), ("b", 0)]
 
 
+def test_the_name_of_a_variant_with_a_list_is_no_pattern(training, tmp_path):
+    path = tmp_path / "task=text,task.evaluate.streams=[repeat]" / "training.parquet"
+    path.parent.mkdir()
+    write_table("training", training, path, "d")
+    assert len(read_table("training", path)) == 3
+
+
 def test_the_order_of_rows_leaves_the_same_bytes(training, tmp_path):
     write_table("training", training, tmp_path / "a", "d")
     write_table("training", training.reverse(), tmp_path / "b", "d")
