@@ -2,6 +2,7 @@
 
     python -m kexue_pipe.report results/plans/report/{suite}/plan.json results/tables/{suite} \
         results/report/{suite}.html
+    python -m kexue_pipe.report ... results/report/figures/{suite} --figures
 
 The plan says which charts are drawn and where the numbers come from; all numbers come from the
 tables. Charts without rows are left out, and so is a section without charts. No torch.
@@ -14,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from kexue_pipe.core import findings, statistics, theme
+from kexue_pipe.core.figures import write_figures
 from kexue_pipe.core.files import atomic_write
 from kexue_pipe.core.language import Language
 from kexue_pipe.core.tables import TABLES, read_table
@@ -84,10 +86,15 @@ def main() -> None:
     parser.add_argument("plan", type=Path)
     parser.add_argument("tables", type=Path)
     parser.add_argument("output", type=Path)
+    parser.add_argument("--figures", action="store_true", help="write every chart as an SVG file")
     arguments = parser.parse_args()
     plan = load_plan(arguments.plan)
     tables = load(arguments.tables, plan.get("beside"), plan)
-    atomic_write(arguments.output, render(plan, tables))
+    if arguments.figures:
+        drawn = plots.charts(tables, plan, Language(plan["nodes"].get("language", "en")))
+        write_figures({chart["name"]: plots.alone(chart) for chart in drawn}, arguments.output)
+    else:
+        atomic_write(arguments.output, render(plan, tables))
     say(f"report {plan['suite']}: {arguments.output}")
 
 

@@ -11,10 +11,13 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kexue_pipe import report
 from kexue_pipe.core import theme
 from kexue_pipe.core.language import Language
+from kexue_pipe.page import plots
 from kexue_pipe.page.page import number
 from tests import pages
 
@@ -172,3 +175,16 @@ def test_the_report_imports_no_torch():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=TESTS.parent
     )
     assert result.stdout.strip() == "False"
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ab"), st.integers(), st.floats(allow_nan=False) | st.none()),
+        max_size=9,
+    )
+)
+def test_columns_of_the_page_are_the_rows_of_the_frame(rows) -> None:
+    schema = {"word": pl.String, "count": pl.Int64, "value": pl.Float64}
+    rows = [(word, count % 2**60, value) for word, count, value in rows]
+    frame = pl.DataFrame(rows, schema=schema, orient="row").with_columns(constant=pl.lit("c"))
+    assert plots.decode(plots.encode(frame)) == frame.to_dicts()

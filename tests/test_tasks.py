@@ -58,3 +58,10 @@ def test_pooled_short_contexts_are_another_answer(tables: dict[str, pl.DataFrame
 
 def test_the_page_is_there(finished: Checkout) -> None:
     assert (finished.path / "results/report/default.html").stat().st_size > 100_000
+
+
+def test_figures_are_files_of_their_own(finished: Checkout) -> None:
+    finished.run("snakemake", "-j8", "results/report/figures/default")
+    figures = list((finished.path / "results/report/figures/default").glob("*.svg"))
+    assert "fixed_token_sweep" in {figure.stem for figure in figures}
+    assert all("<svg" in figure.read_text()[:2000] for figure in figures)

@@ -61,6 +61,26 @@ def encode(frame: pl.DataFrame) -> dict[str, Any]:
     return {"n": frame.height, "columns": columns}
 
 
+def decode(encoded: dict[str, Any]) -> list[dict[str, Any]]:
+    """Give the rows of a frame that `encode` made columns of."""
+    columns = {}
+    for name, column in encoded["columns"].items():
+        if isinstance(column, list):
+            columns[name] = column
+        elif "all" in column:
+            columns[name] = [column["all"]] * encoded["n"]
+        else:
+            columns[name] = [column["of"][index] for index in column["at"]]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def alone(chart: dict[str, Any]) -> dict[str, Any]:
+    """Give the specification of a chart that needs no page: with its rows and the light look."""
+    content = chart["content"]
+    rows = {name: decode(columns) for name, columns in content["data"].items()}
+    return content["spec"] | {"config": theme.config(dark=False), "datasets": rows}
+
+
 def charts(
     tables: dict[str, pl.DataFrame], plan: dict[str, Any], language: Language
 ) -> Iterator[dict[str, Any]]:

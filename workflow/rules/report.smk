@@ -37,3 +37,21 @@ rule report:
     shell:
         "python -m kexue_pipe.report {input.plan:q} results/tables/{wildcards.suite:q} {output:q}"
         " 2>&1 | tee {log:q}"
+
+
+rule figures:
+    input:
+        plan=graph.report_plan,
+        tables=expand("results/tables/{{suite}}/{table}.parquet", table=graph.COLLECTED),
+    output:
+        directory("results/report/figures/{suite}"),
+    log:
+        "results/logs/figures/{suite}.log",
+    benchmark:
+        "results/benchmarks/figures/{suite}.tsv"
+    conda:
+        "../envs/kexue_pipe.yaml"
+    threads: 1
+    shell:
+        "python -m kexue_pipe.report {input.plan:q} results/tables/{wildcards.suite:q} {output:q}"
+        " --figures 2>&1 | tee {log:q}"
