@@ -1,4 +1,4 @@
-"""One document of a sequence task as arrays, and how documents become a batch."""
+"""Sequence tasks that draw their documents one by one, and how documents become a batch."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from kexue_pipe.core.contracts import IGNORED, Batch
+from kexue_pipe.core.contracts import IGNORED, Batch, sample_rng
 
 PAD, BOS, SEP, EOS, CONTENT = range(5)  # ids of `transduction`; content symbols start at CONTENT
 
@@ -24,6 +24,32 @@ def stack(samples: Iterable[Sample]) -> Batch:
     """Join samples of one length; a field that the samples lack stays None."""
     columns = zip(*samples, strict=True)
     return Batch(*(None if c[0] is None else torch.from_numpy(np.stack(c)) for c in columns))  # type: ignore[arg-type]
+
+
+class Sampled:
+    """What all tasks share whose samples are independent: a task says how one is drawn."""
+
+    name: str
+    train_length: int  # N, tokens
+    train_stream: str  # of the training samples
+
+    def sample(self, rng: np.random.Generator, length: int, split: str, stream: str) -> Sample:
+        """Draw one document of a stream from a split."""
+        raise NotImplementedError
+
+    def batch(self, split: str, seed: int, index: int, size: int) -> Batch:
+        """Give samples index * size ... (index + 1) * size - 1 of a split at length N."""
+        rngs = [sample_rng(self.name, split, seed, index * size + i) for i in range(size)]
+        return stack(self.sample(rng, self.train_length, split, self.train_stream) for rng in rngs)
+
+    def documents(self, stream: str, start: int, count: int, length: int) -> Batch:
+        """Give test documents start ... start + count - 1 of a stream, the same for all seeds."""
+        rngs = [sample_rng(self.name, f"test/{stream}", 0, start + i) for i in range(count)]
+        return stack(self.sample(rng, length, "test", stream) for rng in rngs)
+
+    def levels(self, documents: Batch, last: int) -> dict[str, tuple[float, float]]:
+        """Give nothing beyond the uniform guess, where a task knows nothing else."""
+        return {}
 
 
 def transduction(

@@ -18,16 +18,17 @@ only reads are trained and scored, and N is 64 tokens instead of 512.
 
 import numpy as np
 
-from kexue_pipe.core.contracts import IGNORED, Batch, sample_rng
-from kexue_pipe.core.samples import Sample, stack
+from kexue_pipe.core.contracts import IGNORED
+from kexue_pipe.core.samples import Sample, Sampled
 
 WRITE, READ, IGNORE = 2, 3, 4  # after the bits 0 and 1
 
 
-class Flipflop:
+class Flipflop(Sampled):
     """Documents of writes, reads and bits to ignore."""
 
     name = "flipflop"
+    train_stream = "seen"
     data_hash = ""
     fixed_targets = False
     solved_at = 0.95
@@ -57,17 +58,3 @@ class Flipflop:
         labels[::2][reads] = bits[reads]
         lags[::2][reads] = 2 * (pairs - latest)[reads] - 1
         return Sample(tokens, labels, lags)
-
-    def batch(self, split: str, seed: int, index: int, size: int) -> Batch:
-        """Give samples index * size ... (index + 1) * size - 1 of a split at length N."""
-        rngs = [sample_rng(self.name, split, seed, index * size + i) for i in range(size)]
-        return stack(self.sample(rng, self.train_length, split, "seen") for rng in rngs)
-
-    def documents(self, stream: str, start: int, count: int, length: int) -> Batch:
-        """Give test documents start ... start + count - 1 of a stream, the same for all seeds."""
-        rngs = [sample_rng(self.name, f"test/{stream}", 0, start + i) for i in range(count)]
-        return stack(self.sample(rng, length, "test", stream) for rng in rngs)
-
-    def levels(self, documents: Batch, last: int) -> dict[str, tuple[float, float]]:
-        """Give nothing beyond the uniform guess."""
-        return {}

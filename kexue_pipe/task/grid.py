@@ -26,18 +26,19 @@ from math import log
 
 import numpy as np
 
-from kexue_pipe.core.contracts import IGNORED, Batch, sample_rng
-from kexue_pipe.core.samples import Sample, stack
+from kexue_pipe.core.contracts import IGNORED, Batch
+from kexue_pipe.core.samples import Sample, Sampled
 
 WIDTHS = {"seen": (4, 8), "wider": (9, 12), "question": (4, 8)}  # cells in a row, both included
 TEXT = (2, 4)  # letters, both included
 BLANK, ASK, FIRST = 0, 1, 2  # letters are FIRST ..., cell symbols follow them
 
 
-class Grid:
+class Grid(Sampled):
     """Documents with one grid of a random width each."""
 
     name = "grid"
+    train_stream = "seen"
     solved_at = 0.95
     data_hash = ""
     fixed_targets = False
@@ -70,16 +71,6 @@ class Grid:
         lags = np.where(source < 0, -1, np.arange(-1, length) - source)[1:]
         labels = np.where(lags < 0, IGNORED, document[1:])
         return Sample(document[:-1], labels, lags, np.array([[first, h, w]]))
-
-    def batch(self, split: str, seed: int, index: int, size: int) -> Batch:
-        """Give samples index * size ... (index + 1) * size - 1 of a split at length N."""
-        rngs = [sample_rng(self.name, split, seed, index * size + i) for i in range(size)]
-        return stack(self.sample(rng, self.train_length, split, "seen") for rng in rngs)
-
-    def documents(self, stream: str, start: int, count: int, length: int) -> Batch:
-        """Give test documents start ... start + count - 1 of a stream, the same for all seeds."""
-        rngs = [sample_rng(self.name, f"test/{stream}", 0, start + i) for i in range(count)]
-        return stack(self.sample(rng, length, "test", stream) for rng in rngs)
 
     def levels(self, documents: Batch, last: int) -> dict[str, tuple[float, float]]:
         """Score a uniform guess among the symbols of the right kind."""

