@@ -97,8 +97,8 @@ def charts(
         frame = theme.compact(frame)
         store = Store()
         spec = _specification(module.draw, frame, knobs, store)
-        title = language(node.get("_title_", name))
-        caption = language(" ".join(node.get("_caption_", "").split()))
+        title = _words(node, "title", language) or name
+        caption = " ".join(_words(node, "caption", language).split())
         seeds = _seeds(frame, language)
         spec["description"] = f"{title}. {caption} {seeds}"
         yield {
@@ -110,6 +110,11 @@ def charts(
             "content": {"spec": spec, "data": store.sets, "rows": store.rows_of(frame)},
             "command": _command(name, plan),
         }
+
+
+def _words(node: dict[str, Any], key: str, language: Language) -> str:
+    """Give the words of a chart in a language, in English where it has no others."""
+    return node.get(f"_{key}_{language.code}_") or node.get(f"_{key}_", "")
 
 
 def _specification(draw: Any, frame: pl.DataFrame, knobs: dict, store: Store) -> dict[str, Any]:

@@ -40,6 +40,7 @@ def test_yaml_names_its_module_and_its_place(name):
     assert node["_target_"] == f"kexue_pipe.chart.{name}.draw"
     assert node["_section_"] in SECTIONS and isinstance(node["_order_"], int)
     assert node["_title_"] and "seeds" in node["_caption_"]
+    assert ("_title_zh_" in node) == ("_caption_zh_" in node)  # without them it stays English
 
 
 @pytest.mark.parametrize("name", NAMES)
