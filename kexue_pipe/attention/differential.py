@@ -7,24 +7,33 @@
     a^p             coefficients of pair p, of any sign; rows sum to 1 - lambda
     v^h_j           value of head h, (D,); o^p_i, (2 D,), is the output of both heads
     q1, k1, q2, k2  learned vectors of the layer, (D,), drawn from N(0, 0.1^2)
-    l0              `start`
+    l0              last - (last - first) exp(-rate l) in layer l = 0, 1, ...
     norm            x / rms(x) over the 2 D channels of a pair
 
 Source: Ye et al., "Differential Transformer" (arXiv 2410.05258).
 
-Departures: l0 is the same in all layers, where the paper's default rises from 0.2 to 0.8. The maps
-of a pair are two heads of the layout, position and scale, so that their biases may differ.
+Departure: the maps of a pair are two heads of the layout, position and scale, so that their biases
+may differ.
 """
 
 from collections.abc import Iterator
+from math import exp
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import rms_norm
 
-from kexue_pipe.core.attention_parts import Layout, Mask, Normaliser, Scale, row_slices
-from kexue_pipe.core.contracts import Attention, Position, RowBlock
+from kexue_pipe.core.attention_parts import (
+    Layout,
+    Mask,
+    Normaliser,
+    Scale,
+    placed_scores,
+    remember,
+    row_slices,
+)
+from kexue_pipe.core.contracts import Attention, Position, RowBlock, State
 from kexue_pipe.core.share import share
 
 _EPS = 1e-5  # of the norm, as in the paper
@@ -35,7 +44,15 @@ class DifferentialAttention(Attention):
     """A sequence mixer with a score matrix, whose heads act in pairs."""
 
     def __init__(
-        self, *, layout: Layout, scale: Scale, normaliser: Normaliser, mask: Mask, start: float
+        self,
+        *,
+        layout: Layout,
+        scale: Scale,
+        normaliser: Normaliser,
+        mask: Mask,
+        first: float,
+        last: float,
+        rate: float,
     ):
         super().__init__()
         if layout.num_heads % 2:
@@ -44,8 +61,14 @@ class DifferentialAttention(Attention):
         self.scale = scale
         self.normaliser = normaliser
         self.mask = mask
-        self.start = start
+        self.first, self.last, self.rate = first, last, rate
+        self.start = first
         self.vectors = nn.Parameter(torch.zeros(4, layout.head_width))  # q1, k1, q2, k2
+
+    def place(self, layer: int, num_layers: int) -> "DifferentialAttention":
+        """Give the attention of a layer, which starts at its own weight."""
+        start = self.last - (self.last - self.first) * exp(-self.rate * layer)
+        return share(self, start=start)
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw the vectors of lambda."""
@@ -62,12 +85,10 @@ class DifferentialAttention(Attention):
         B, T, _ = x.shape
         index = torch.arange(T, device=x.device)
         plain_q, plain_k, v = self.layout.project(x)
-        v = torch.cat((v[:, 0::2], v[:, 1::2]), dim=-1)  # (B, H / 2, T, 2 D)
+        v = _pair_values(v)
         plain_q = plain_q[:, :, queries]  # (B, H, R, D)
         scaled_q, scaled_k = self.scale(plain_q, plain_k, self.mask.count(queries))
         q, k = position.rotate(scaled_q, scaled_k, pos[queries], pos)
-        (q1, k1, q2, k2) = self.vectors
-        factor = (q1 @ k1).exp() - (q2 @ k2).exp() + self.start  # lambda
         for rows in row_slices(len(queries), B * q.shape[1] * T):
             keys = slice(0, int(queries[rows].max()) + 1)
             visible = self.mask.visible(queries[rows], index[keys])
@@ -75,9 +96,26 @@ class DifferentialAttention(Attention):
             scores = position.scores(scaled_q[:, :, rows], scaled_k[:, :, keys], pos_q, pos_k)
             scores = q[:, :, rows] @ k[:, :, keys].mT if scores is None else scores
             bias = position.bias(plain_q[:, :, rows], pos_q, pos_k)
-            maps = self.normaliser.weights(scores if bias is None else scores + bias, visible)
-            weights = maps[:, 0::2] - factor * maps[:, 1::2]  # (B, H / 2, R, S)
+            weights = self._difference(scores if bias is None else scores + bias, visible)
             yield RowBlock(queries[rows], visible, weights, v[:, :, keys], False)
+
+    def init_state(self, batch: int) -> State:
+        """Keep the keys and values of no token, as the layout compresses them."""
+        elements = self.layout.cache_elements_per_token()
+        return (next(self.parameters()).new_zeros(batch, 0, elements),)
+
+    def step(
+        self, x: Tensor, pos: Tensor, position: Position, state: State
+    ) -> tuple[Tensor, State]:
+        """Mix what the token sees; keys are kept as they are before position turns them."""
+        query = torch.tensor([len(pos) - 1], device=x.device)
+        kept, keys = remember(self.mask, state[0], self.layout.compress(x), len(pos) - 1)
+        plain_q = self.layout.queries(x)
+        k, v = self.layout.expand(kept)
+        q, k = self.scale(plain_q, k, self.mask.count(query))
+        scores = placed_scores(position, plain_q, q, k, pos[-1:], pos[keys])
+        weights = self._difference(scores, self.mask.visible(query, keys))
+        return self.merge(weights @ _pair_values(v)), (kept,)
 
     def merge(self, mixed: Tensor) -> Tensor:
         """Normalise each pair, part it into its heads, join and project out."""
@@ -96,3 +134,13 @@ class DifferentialAttention(Attention):
     def state_elements(self) -> int:
         """Count the keys and values of a window."""
         return (self.mask.keys_kept or 0) * self.layout.cache_elements_per_token()
+
+    def _difference(self, scores: Tensor, visible: Tensor) -> Tensor:
+        maps = self.normaliser.weights(scores, visible)
+        (q1, k1, q2, k2) = self.vectors
+        factor = (q1 @ k1).exp() - (q2 @ k2).exp() + self.start  # lambda
+        return maps[:, 0::2] - factor * maps[:, 1::2]  # (B, H / 2, R, S)
+
+
+def _pair_values(v: Tensor) -> Tensor:
+    return torch.cat((v[:, 0::2], v[:, 1::2]), dim=-1)  # (B, H / 2, S, 2 D)

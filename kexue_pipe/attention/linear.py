@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from kexue_pipe.core.attention_parts import Feature, Layout, row_slices, touches_scores
-from kexue_pipe.core.contracts import Attention, Position, RowBlock
+from kexue_pipe.core.contracts import Attention, Position, RowBlock, State
 from kexue_pipe.core.share import share
 
 _CHUNK = 64  # tokens; shorter sequences are mixed as one matrix
@@ -60,6 +60,22 @@ class LinearAttention(Attention):
             weights = weights.masked_fill(~visible, 0.0)
             yield RowBlock(queries[rows], visible, weights, v[:, :, keys], stochastic)
 
+    def init_state(self, batch: int) -> State:
+        """Start with empty sums of phi(k) v^T and of phi(k)."""
+        D = self.layout.head_width
+        empty = next(self.parameters()).new_zeros(batch, self.layout.num_heads, self._width())
+        return empty[..., None].repeat(1, 1, 1, D), empty
+
+    def step(
+        self, x: Tensor, pos: Tensor, position: Position, state: State
+    ) -> tuple[Tensor, State]:
+        """Add the token to the sums and read them."""
+        q, k, v = self._features(x, pos[-1:], position)  # (B, H, 1, F or D)
+        sums = state[1][:, :, None] + k  # (B, H, 1, F)
+        rotated_q, rotated_k = position.rotate(q, k, pos[-1:], pos[-1:])
+        past = state[0] + rotated_k.mT @ v  # (B, H, F, D)
+        return self.merge(rotated_q @ past / _denominator(q, sums)), (past, sums[:, :, 0])
+
     def merge(self, mixed: Tensor) -> Tensor:
         """Join the heads and project out."""
         return self.layout.merge(mixed)
@@ -74,8 +90,10 @@ class LinearAttention(Attention):
 
     def state_elements(self) -> int:
         """Count the sums of phi(k) v^T and of phi(k), H F (D + 1)."""
-        features = self.feature(torch.zeros(self.layout.head_width)).shape[-1]
-        return self.layout.num_heads * features * (self.layout.head_width + 1)
+        return self.layout.num_heads * self._width() * (self.layout.head_width + 1)
+
+    def _width(self) -> int:
+        return self.feature(torch.zeros(self.layout.head_width)).shape[-1]  # F
 
     def _features(self, x: Tensor, pos: Tensor, position: Position) -> tuple[Tensor, ...]:
         q, k, v = self.layout.project(x)

@@ -23,10 +23,12 @@ from kexue_pipe.core.attention_parts import (
     Mask,
     Normaliser,
     Scale,
+    placed_scores,
+    remember,
     row_slices,
     touches_scores,
 )
-from kexue_pipe.core.contracts import Attention, Position, RowBlock
+from kexue_pipe.core.contracts import Attention, Position, RowBlock, State
 from kexue_pipe.core.share import share
 
 _WINDOW_ROWS = 128  # fewer rows a block cost more in calls than they save in unseen keys
@@ -101,6 +103,24 @@ class SoftmaxAttention(Attention):
             weights = self.normaliser.weights(scores, visible)
             stochastic = self.normaliser.row_stochastic
             yield RowBlock(queries[rows], visible, weights, v[:, :, keys], stochastic)
+
+    def init_state(self, batch: int) -> State:
+        """Keep the keys and values of no token, as the layout compresses them."""
+        elements = self.layout.cache_elements_per_token()
+        return (next(self.parameters()).new_zeros(batch, 0, elements),)
+
+    def step(
+        self, x: Tensor, pos: Tensor, position: Position, state: State
+    ) -> tuple[Tensor, State]:
+        """Mix what the token sees; keys are kept as they are before position turns them."""
+        query = torch.tensor([len(pos) - 1], device=x.device)
+        kept, keys = remember(self.mask, state[0], self.layout.compress(x), len(pos) - 1)
+        plain_q = self.layout.queries(x)
+        k, v = self.layout.expand(kept)
+        q, k = self.scale(plain_q, k, self.mask.count(query))
+        scores = placed_scores(position, plain_q, q, k, pos[-1:], pos[keys])
+        weights = self.normaliser.weights(scores, self.mask.visible(query, keys))
+        return self.merge(weights @ v), (kept,)
 
     def merge(self, mixed: Tensor) -> Tensor:
         """Join the heads and project out."""

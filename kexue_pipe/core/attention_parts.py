@@ -20,9 +20,21 @@ class Layout(nn.Module):
     num_heads: int  # H
     head_width: int  # D
 
+    def queries(self, x: Tensor) -> Tensor:
+        """Give queries, (B, T, C) -> (B, H, T, D)."""
+        raise NotImplementedError
+
+    def compress(self, x: Tensor) -> Tensor:
+        """Give what decoding keeps of each token, (B, T, C) -> (B, T, cache elements)."""
+        raise NotImplementedError
+
+    def expand(self, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """Give keys and values of what is kept, (B, S, cache elements) -> twice (B, H, S, D)."""
+        raise NotImplementedError
+
     def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Give queries, keys and values, (B, T, C) -> three times (B, H, T, D)."""
-        raise NotImplementedError
+        return self.queries(x), *self.expand(self.compress(x))
 
     def merge(self, mixed: Tensor) -> Tensor:
         """Join the heads and project out, (B, H, T, D) -> (B, T, C)."""
@@ -113,3 +125,27 @@ def touches_scores(position: Position, q: Tensor, k: Tensor, pos: Tensor) -> boo
     one = pos[:1]
     replaced = position.scores(q[:, :, :1], k[:, :, :1], one, one)
     return replaced is not None or position.bias(q[:, :, :1], one, one) is not None
+
+
+def remember(mask: Mask, kept: Tensor, new: Tensor, t: int) -> tuple[Tensor, Tensor]:
+    """Add token t to the kept tokens before it, and forget those that it cannot see.
+
+    Gives what is kept, (B, S, E), and of which tokens, (S,).
+    """
+    index = torch.arange(t + 1, device=new.device)
+    before = index[mask.reach(t - 1, t - 1)] if t else index[:0]
+    seen = index[mask.reach(t, t)]
+    stays = torch.isin(torch.cat((before, index[t:])), seen)
+    return torch.cat((kept, new), dim=1)[:, stays], seen
+
+
+def placed_scores(
+    position: Position, plain_q: Tensor, q: Tensor, k: Tensor, pos_q: Tensor, pos_k: Tensor
+) -> Tensor:
+    """Give the scores (B, H, R, S) of scaled queries and keys, as every hook of position wants."""
+    scores = position.scores(q, k, pos_q, pos_k)
+    if scores is None:
+        q, k = position.rotate(q, k, pos_q, pos_k)
+        scores = q @ k.mT
+    bias = position.bias(plain_q, pos_q, pos_k)
+    return scores if bias is None else scores + bias

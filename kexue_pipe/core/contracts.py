@@ -19,6 +19,8 @@ from torch import Tensor, nn
 
 IGNORED = -100  # label of a token that is not scored
 
+State = tuple[Tensor, ...]  # what an attention keeps of the past in decoding, (B, ...) each
+
 
 class Position(nn.Module):
     """A positional encoding: one hook per place where position can enter, each the identity.
@@ -81,7 +83,11 @@ class RowBlock:
 
 
 class Attention(nn.Module):
-    """A sequence mixer. `forward` is the fast path, `row_blocks` the same rows in the open."""
+    """A sequence mixer: `forward` is fast, `row_blocks` open, `step` one token after the other."""
+
+    def place(self, layer: int, num_layers: int) -> "Attention":
+        """Give the attention for a layer, 0 ... num_layers - 1; a model asks once, when built."""
+        return self
 
     def forward(self, x: Tensor, pos: Tensor, position: Position) -> Tensor:
         """Mix tokens, (B, T, C) -> (B, T, C); token t sees tokens <= t only."""
@@ -98,6 +104,19 @@ class Attention(nn.Module):
         queries = torch.arange(x.shape[1] - last, x.shape[1], device=x.device)
         blocks = self.row_blocks(x, pos, position, queries)
         return self.merge(torch.cat([block.weights @ block.values for block in blocks], dim=2))
+
+    def init_state(self, batch: int) -> State:
+        """Give what is kept before the first token."""
+        raise NotImplementedError
+
+    def step(
+        self, x: Tensor, pos: Tensor, position: Position, state: State
+    ) -> tuple[Tensor, State]:
+        """Give the row of `forward` of one more token (B, 1, C), and what is kept after it.
+
+        `pos` holds the ids of this token, the last, and of all before it.
+        """
+        raise NotImplementedError
 
     def merge(self, mixed: Tensor) -> Tensor:
         """Join the heads and project out, (B, H, T, D) -> (B, T, C)."""

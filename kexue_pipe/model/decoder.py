@@ -86,7 +86,8 @@ class Decoder(Model):
         self.position = position()
         self.position_ids = position_ids()
         hidden = feedforward_factor * width
-        self.blocks = nn.ModuleList(Block(attention(), width, hidden) for _ in range(num_layers))
+        placed = (attention().place(layer, num_layers) for layer in range(num_layers))
+        self.blocks = nn.ModuleList(Block(mixer, width, hidden) for mixer in placed)
         self.norm = nn.RMSNorm(width, eps=_EPS)
         self.head = Head(width, task.vocabulary_size, bias=False)
 

@@ -21,7 +21,7 @@ POS = torch.arange(T, dtype=torch.float64)
 def _attention(mask=None, start=0.8, num_heads=H):
     layout = MultiHead(width=C, num_heads=num_heads, head_width=D)
     parts = {"scale": RSqrt(), "normaliser": Softmax(), "mask": mask or Causal()}
-    attention = DifferentialAttention(layout=layout, start=start, **parts)
+    attention = DifferentialAttention(layout=layout, first=start, last=0.8, rate=0.3, **parts)
     initialise(attention, 0)
     return attention.double()
 
@@ -71,6 +71,12 @@ def test_rows_sum_to_one_less_the_weight_and_have_both_signs():
     torch.testing.assert_close(rows.weights.sum(-1), left.expand(B, H // 2, T), rtol=0, atol=1e-12)
     assert 0.1 < (rows.weights < 0).sum() / (rows.mask.sum() * B * H / 2) < 0.9
     assert not rows.row_stochastic and rows.values.shape == (B, H // 2, T, 2 * D)
+
+
+def test_the_weight_rises_with_the_layer_as_in_the_paper():
+    starts = [_attention(start=0.2).place(layer, 9).start for layer in range(9)]
+    expected = 0.8 - 0.6 * torch.exp(-0.3 * torch.arange(9, dtype=torch.float64))
+    torch.testing.assert_close(torch.tensor(starts, dtype=torch.float64), expected)
 
 
 def test_without_a_second_map_it_is_the_first_softmax():

@@ -130,11 +130,16 @@ def test_a_replaced_part_shares_all_parameters(model):
         assert twin is not attention and all(a is b for a, b in pairs)
 
 
-def test_decoding_keeps_something(model):
-    for attention in model.attentions:
+def test_steps_are_the_rows_and_keep_what_is_counted(model):
+    for attention, x, pos, position in _reads(model.double(), 29):
+        whole, state, rows = attention(x, pos, position), attention.init_state(len(x)), []
+        for t in range(29):
+            row, state = attention.step(x[:, t, None], pos[: t + 1], position, state)
+            rows.append(row)
+        torch.testing.assert_close(torch.cat(rows, dim=1), whole, rtol=0, atol=1e-10)
         per_token, fixed = attention.cache_elements_per_token(), attention.state_elements()
-        assert isinstance(per_token, int) and isinstance(fixed, int)
-        assert per_token >= 0 and fixed >= 0 and per_token + fixed > 0
+        kept = sum(part[0].numel() for part in state)
+        assert per_token + fixed > 0 and kept == 29 * per_token + fixed
 
 
 @pytest.mark.parametrize("overrides, key, value", list(_numbers()))

@@ -31,14 +31,21 @@ class GroupedQuery(Layout):
         self.key_value = nn.Linear(width, 2 * num_kv_heads * head_width, bias=False)
         self.out = nn.Linear(num_heads * head_width, width, bias=False)
 
-    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Give queries, keys and values of every head, equal within a group."""
-        q = self.query(x).unflatten(2, (self.num_heads, self.head_width)).transpose(1, 2)
-        pairs = self.key_value(x).unflatten(2, (2, self.num_kv_heads, self.head_width))
-        pairs = pairs.permute(2, 0, 3, 1, 4)  # (2, B, G, T, D)
+    def queries(self, x: Tensor) -> Tensor:
+        """Give the queries of every head."""
+        return self.query(x).unflatten(2, (self.num_heads, self.head_width)).transpose(1, 2)
+
+    def compress(self, x: Tensor) -> Tensor:
+        """Give the keys and values of every group."""
+        return self.key_value(x)
+
+    def expand(self, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """Give keys and values of every head, equal within a group."""
+        pairs = kept.unflatten(2, (2, self.num_kv_heads, self.head_width))
+        pairs = pairs.permute(2, 0, 3, 1, 4)  # (2, B, G, S, D)
         # copies of a head stand side by side: `repeat` would be another model
         k, v = pairs.repeat_interleave(self.num_heads // self.num_kv_heads, dim=2)
-        return q, k, v  # (B, H, T, D)
+        return k, v  # (B, H, S, D)
 
     def merge(self, mixed: Tensor) -> Tensor:
         """Join the heads and project out."""

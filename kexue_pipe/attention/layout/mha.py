@@ -12,6 +12,7 @@ Departure: the width of a head does not follow from the width of the model.
 """
 
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from kexue_pipe.core.attention_parts import Layout
 
@@ -26,12 +27,29 @@ class MultiHead(Layout):
         self.qkv = nn.Linear(width, 3 * num_heads * head_width, bias=False)
         self.out = nn.Linear(num_heads * head_width, width, bias=False)
 
+    def queries(self, x: Tensor) -> Tensor:
+        """Give the queries of every head."""
+        weight = self.qkv.weight[: self.num_heads * self.head_width]
+        return self._heads(linear(x, weight), 1)[0]
+
+    def compress(self, x: Tensor) -> Tensor:
+        """Give the keys and values of every head."""
+        return linear(x, self.qkv.weight[self.num_heads * self.head_width :])
+
+    def expand(self, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """Part what is kept into keys and values."""
+        k, v = self._heads(kept, 2)
+        return k, v
+
     def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Give queries, keys and values of every head."""
-        B, T, _ = x.shape
-        heads = self.qkv(x).view(B, T, 3, self.num_heads, self.head_width)
-        q, k, v = heads.unbind(dim=2)
-        return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # (B, H, T, D)
+        """Give queries, keys and values of every head, by one product."""
+        q, k, v = self._heads(self.qkv(x), 3)
+        return q, k, v
+
+    def _heads(self, joined: Tensor, parts: int) -> tuple[Tensor, ...]:
+        B, T, _ = joined.shape
+        heads = joined.view(B, T, parts, self.num_heads, self.head_width)
+        return tuple(part.transpose(1, 2) for part in heads.unbind(dim=2))  # (B, H, T, D)
 
     def merge(self, mixed: Tensor) -> Tensor:
         """Join the heads and project out."""

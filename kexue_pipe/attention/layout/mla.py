@@ -22,7 +22,9 @@ first. The layout does not rotate: a position that turns all channels is taken, 
 absorbed form, not the cache.
 """
 
+import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from kexue_pipe.core.attention_parts import Layout
 
@@ -57,17 +59,25 @@ class MultiHeadLatent(Layout):
         self.query = nn.Linear(squeezed, num_heads * head_width, bias=False)
         self.out = nn.Linear(num_heads * head_width, width, bias=False)
 
-    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Give queries, keys and values of every head, expanded from the latents."""
-        B, T, _ = x.shape
-        q = self.query(self.query_down(x)).view(B, T, self.num_heads, self.head_width)
+    def queries(self, x: Tensor) -> Tensor:
+        """Give the queries of every head."""
+        q = self.query(self.query_down(x)).unflatten(2, (self.num_heads, self.head_width))
+        return q.transpose(1, 2)  # (B, H, T, D)
+
+    def compress(self, x: Tensor) -> Tensor:
+        """Give the latent and the shared part of the key."""
         latent, shared = self.down(x).split([self.latent, self.shared], dim=-1)
-        own = self.up(self.norm(latent)).view(B, T, self.num_heads, -1)
+        return torch.cat((self.norm(latent), shared), dim=-1)
+
+    def expand(self, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """Give keys and values of every head."""
+        latent, shared = kept.split([self.latent, self.shared], dim=-1)
+        own = self.up(latent).unflatten(2, (self.num_heads, -1))
         k, v = own.split([self.head_width - self.shared, self.head_width], dim=-1)
         # padded by zeros, the shared channels add to any key without a copy of the heads
-        shared = nn.functional.pad(shared, (0, self.head_width - self.shared))[:, :, None]
-        k = nn.functional.pad(k, (self.shared, 0)) + shared
-        return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # (B, H, T, D)
+        shared = pad(shared, (0, self.head_width - self.shared))[:, :, None]
+        k = pad(k, (self.shared, 0)) + shared
+        return k.transpose(1, 2), v.transpose(1, 2)  # (B, H, S, D)
 
     def merge(self, mixed: Tensor) -> Tensor:
         """Join the heads and project out."""

@@ -25,11 +25,18 @@ class MultiQuery(Layout):
         self.key_value = nn.Linear(width, 2 * head_width, bias=False)
         self.out = nn.Linear(num_heads * head_width, width, bias=False)
 
-    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Give the queries of every head, and the same key and value for all of them."""
-        q = self.query(x).unflatten(2, (self.num_heads, self.head_width)).transpose(1, 2)
-        k, v = self.key_value(x)[:, None].expand(-1, self.num_heads, -1, -1).chunk(2, dim=-1)
-        return q, k, v  # (B, H, T, D)
+    def queries(self, x: Tensor) -> Tensor:
+        """Give the queries of every head."""
+        return self.query(x).unflatten(2, (self.num_heads, self.head_width)).transpose(1, 2)
+
+    def compress(self, x: Tensor) -> Tensor:
+        """Give the key and the value."""
+        return self.key_value(x)
+
+    def expand(self, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the same key and value for all heads."""
+        k, v = kept[:, None].expand(-1, self.num_heads, -1, -1).chunk(2, dim=-1)
+        return k, v  # (B, H, S, D)
 
     def merge(self, mixed: Tensor) -> Tensor:
         """Join the heads and project out."""
