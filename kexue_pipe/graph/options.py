@@ -1,6 +1,7 @@
 """The groups of `conf/` and their options: the folder listing is the only index."""
 
 import difflib
+import re
 from functools import cache
 from typing import Any
 
@@ -9,6 +10,7 @@ from kexue_pipe.graph.sources import ROOT
 
 CONF = ROOT / "conf"
 COLLECTIONS = ("extension", "metric", "chart")  # groups whose default is every option
+GROUP_DOC = re.compile(r"^  - (\w+): .*# (.*)$", re.M)  # a line of the defaults in config.yaml
 
 
 @cache
@@ -28,6 +30,13 @@ def options(group: str) -> tuple[str, ...]:
 def subgroups(group: str) -> tuple[str, ...]:
     """List the groups inside a group, such as `attention/mask`."""
     return tuple(sorted(f"{group}/{p.name}" for p in (CONF / group).iterdir() if p.is_dir()))
+
+
+def sentence(group: str, option: str) -> str:
+    """Give the one sentence that says what an option is: the first comment of its yaml."""
+    with open(CONF / group / f"{option}.yaml", encoding="utf-8") as file:
+        lines = [line.removeprefix("# ").strip() for line in (next(file, ""), next(file, ""))]
+    return lines[1] if lines[0].startswith("@package") else lines[0]
 
 
 def suggest(word: str, known: tuple[str, ...] | list[str]) -> str:
