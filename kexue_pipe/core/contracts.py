@@ -89,6 +89,8 @@ class Attention(nn.Module):
         """Give the attention for a layer, 0 ... num_layers - 1; a model asks once, when built."""
         return self
 
+    aux: Tensor | float = 0.0  # weighted auxiliary loss of the last `forward` in training
+
     def forward(self, x: Tensor, pos: Tensor, position: Position) -> Tensor:
         """Mix tokens, (B, T, C) -> (B, T, C); token t sees tokens <= t only."""
         raise NotImplementedError
@@ -145,15 +147,21 @@ class QuantizerOutput:
     z_in: Tensor  # (N, D) the vector that was quantised (after bounding or normalisation)
     q: Tensor  # (N, D) hard value without gradient
     stats: dict[str, float] = field(default_factory=dict)  # of this step, by the names in `logged`
+    sample: Tensor | None = None  # (N, D) a draw, where the code is a distribution and q its mean
 
 
 class Quantizer(nn.Module):
     """A map from vectors (N, D) to a finite set of codes and back; `decode(encode(z))` is exact."""
 
-    dim: int  # D
+    dim: int  # D, of the values
     num_codes: int  # size of the joint code book; 0 when there is none
     digits: tuple[int, ...]  # size of each factor of the code; () when there is none
     logged: tuple[str, ...] = ()  # names of the stats of a training step
+
+    @property
+    def dim_in(self) -> int:
+        """The numbers of a latent that is quantised, D where nothing else is said."""
+        return self.dim
 
     def forward(
         self, z: Tensor, generator: torch.Generator, progress: float = 1.0

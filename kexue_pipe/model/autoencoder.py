@@ -68,9 +68,11 @@ class Autoencoder(Model):
         self.quantizer = quantizer()
         self.logged = self.quantizer.logged
         self.token_size = p = task.token_size
-        D = self.quantizer.dim
-        self.encoder = nn.Sequential(nn.PixelUnshuffle(p), *_stack(p * p, channels, num_blocks, D))
-        self.decoder = nn.Sequential(*_stack(D, channels, num_blocks, p * p), nn.PixelShuffle(p))
+        width_in, width_out = self.quantizer.dim_in, self.quantizer.dim
+        encoder = _stack(p * p, channels, num_blocks, width_in)
+        decoder = _stack(width_out, channels, num_blocks, p * p)
+        self.encoder = nn.Sequential(nn.PixelUnshuffle(p), *encoder)
+        self.decoder = nn.Sequential(*decoder, nn.PixelShuffle(p))
 
     def quantise(
         self, x: Tensor, generator: torch.Generator, progress: float = 1.0

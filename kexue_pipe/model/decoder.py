@@ -147,10 +147,15 @@ class Decoder(Model):
         return share(self, position=position or self.position, blocks=blocks)
 
     def loss(self, batch: Batch, generator: torch.Generator, progress: float = 1.0) -> Loss:
-        """Give the mean cross-entropy of the scored tokens, in nats, and their accuracy."""
+        """Give the mean cross-entropy of the scored tokens, in nats, and their accuracy.
+
+        What attentions ask for beside it (`aux`) is in the loss.
+        """
         pos = self.ids(batch.inputs, batch.grids, generator)
         logits, labels = self(batch.inputs, pos).flatten(0, 1), batch.targets.flatten()
         loss = cross_entropy(logits, labels, ignore_index=IGNORED)
+        for attention in self.attentions:
+            loss = loss + attention.aux
         with torch.no_grad():
             scored = labels != IGNORED
             correct = (logits.argmax(-1) == labels) & scored

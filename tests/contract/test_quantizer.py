@@ -33,7 +33,7 @@ def quantizer(build):
 
 def latents(quantizer, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(N, quantizer.dim, generator=generator)
+    return torch.randn(N, quantizer.dim_in, generator=generator)
 
 
 def draws(seed=0):
@@ -45,7 +45,8 @@ def test_output_has_the_shapes_and_types_of_the_contract(build):
         quantizer = build(training)
         z = latents(quantizer)
         out = quantizer(z, draws())
-        assert out.z_q.shape == out.q.shape == out.z_in.shape == z.shape
+        assert out.z_q.shape == out.q.shape == out.z_in.shape == (N, quantizer.dim)
+        assert out.sample is None or out.sample.shape == (N, quantizer.dim)
         assert out.aux.shape == () and out.aux.isfinite()
         assert out.index.dtype == torch.int64 and len(out.index) == N
         assert not out.q.requires_grad
@@ -73,6 +74,7 @@ def test_codes_are_in_the_book_and_differ_in_value(quantizer):
         pytest.skip("there is no code")
     codes = quantizer.encode(2 * torch.randn(20_000, quantizer.dim, generator=draws()))
     assert 0 <= codes.min() and codes.max() < quantizer.num_codes
+    assert quantizer.dim_in == quantizer.dim
     values = quantizer.decode(torch.arange(quantizer.num_codes))
     assert len(values.unique(dim=0)) == quantizer.num_codes
 

@@ -130,3 +130,11 @@ def test_a_part_that_answers_another_shape_is_caught(model, tokens):
 
     with pytest.raises(AssertionError, match="position gave"):
         model.replace(position=Short())(tokens)
+
+
+def test_auxiliary_losses_of_attentions_are_part_of_the_loss(model, tokens):
+    batch = Batch(tokens, tokens.roll(-1, 1))
+    plain = model.loss(batch, torch.Generator()).loss
+    for attention, aux in zip(model.attentions, (0.25, 0.5), strict=True):
+        attention.aux = torch.tensor(aux)
+    torch.testing.assert_close(model.loss(batch, torch.Generator()).loss, plain + 0.75)
