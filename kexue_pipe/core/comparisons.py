@@ -38,6 +38,8 @@ class Side:
 def lengths(tables: Tables, left: Side, right: Side) -> Iterator[Row]:
     """Compare on the same tokens; of several on the left the best, of new variants each."""
     values = statistics.measured(tables, "fixed", ["length"])
+    if "window" in (left.extension, right.extension):  # which cannot win or lose beyond N
+        values = values.join(statistics.within_reach(values), on=["task", "stream"], how="semi")
     values = values.join(_taking_part(tables), on="variant")
     for _, part in values.group_by(PLACE, maintain_order=True):
         control, n = _pick(part, right), part["train_length"][0]

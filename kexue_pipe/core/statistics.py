@@ -136,18 +136,22 @@ def levels(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
     )
 
 
+def within_reach(values: pl.DataFrame) -> pl.DataFrame:
+    """Give the values at N, of the streams whose answers lie within N: some variant gets half."""
+    half = (pl.col("unit") != "accuracy") | (pl.col("value") >= (1 + pl.col("guess")) / 2)
+    start = values.filter(pl.col("length") == pl.col("train_length"))
+    return start.filter(half.any().over("task", "stream"))
+
+
 def effective_lengths(values: pl.DataFrame) -> pl.DataFrame:
     """Give the effective length of each run from its fixed-token values.
 
     Input: the rows of `measured(tables, "fixed", ["length"])`. Output: one row for each variant,
-    extension, stream and seed, with `effective` and the longest tested length `tested`. A stream
-    of which no variant gets half at N has its answers beyond N: nothing is kept there, nor ranked.
+    extension, stream and seed, with `effective` and the longest tested length `tested`.
+    Streams whose answers lie beyond N have nothing to keep, and no row.
     """
     key = ["variant", "extension", "stream", "seed"]
-    start = values.filter(pl.col("length") == pl.col("train_length"))
-    half = (pl.col("unit") != "accuracy") | (pl.col("value") >= (1 + pl.col("guess")) / 2)
-    start = start.filter(half.any().over("task", "stream"))
-    start = start.select(*key, pl.col("gain").alias("start"))
+    start = within_reach(values).select(*key, pl.col("gain").alias("start"))
     tolerance = pl.col("unit").replace_strict(SMALLEST, return_dtype=pl.Float64)
     kept = pl.col("gain") >= pl.col("start") - tolerance - 1e-12  # false for NaN
     kept = kept & pl.col("gain").is_finite()

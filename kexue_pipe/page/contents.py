@@ -155,7 +155,8 @@ def documents(context: dict[str, Any], language: Language) -> list[list[str]]:
     for row in context["components"]:
         card = row["card"]
         titles = " ".join(f"{p.number} {p.title}" for p in row["posts"])
-        words = f"{card.sentence} {chinese(card.sentence)} {titles}"
+        # its name weighs most: who types it looks for the card
+        words = f"{card.choice} {card.choice} {card.sentence} {chinese(card.sentence)} {titles}"
         found.append(["component", f"{card.choice}: {language(card.sentence)}", card.anchor, words])
     found += [
         ["variant", row["variant"], f"variant={row['variant']}", row["label"]]
