@@ -85,11 +85,11 @@ class RowBlock:
 class Attention(nn.Module):
     """A sequence mixer: `forward` is fast, `row_blocks` open, `step` one token after the other."""
 
+    aux: Tensor | float = 0.0  # weighted auxiliary loss of the last `forward` in training
+
     def place(self, layer: int, num_layers: int) -> "Attention":
         """Give the attention for a layer, 0 ... num_layers - 1; a model asks once, when built."""
         return self
-
-    aux: Tensor | float = 0.0  # weighted auxiliary loss of the last `forward` in training
 
     def forward(self, x: Tensor, pos: Tensor, position: Position) -> Tensor:
         """Mix tokens, (B, T, C) -> (B, T, C); token t sees tokens <= t only."""
