@@ -8,7 +8,7 @@ from kexue_pipe.core.components import build_model, build_task
 from kexue_pipe.core.contracts import Model
 from kexue_pipe.core.spelling import split_name
 from kexue_pipe.core.store import load_weights
-from kexue_pipe.graph.plans import plan_path
+from kexue_pipe.graph.outputs import plan_path
 from kexue_pipe.graph.sources import ROOT
 
 

@@ -3,27 +3,21 @@
 A plan holds the configuration nodes that its stage reads and one digest over (a) these nodes,
 (b) the parsed source of the stage and of every component in them, (c) the user's data files,
 (d) the versions of the packages that the stage's numbers depend on. Every output carries the digest
-that it was made from. A plan is made newer than its output exactly when the two differ, so that
-Snakemake's plain rule "an input is newer" says what is to be rerun, also when Snakemake's own
-records are lost in a crash.
+that it was made from; `outputs.py` compares the two.
 """
 
 import hashlib
 import json
 import os
-import re
-from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from kexue_pipe.core.files import atomic_write
 from kexue_pipe.graph.compose import TEST_TIME
 from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.sources import digests
 
-PLANS = Path("results/plans")
 PACKAGES = {
     "train": ["torch", "numpy"],
     "evaluate": ["torch", "numpy", "polars"],
@@ -126,90 +120,3 @@ def _hash_data(path: str) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise Refused(f"task.path={path} cannot be read: {error.strerror}") from error
-
-
-Outputs = dict[Path, Callable[[Path], str]]  # how to read the digest inside each output
-
-
-def plan_path(stage: str, name: str) -> Path:
-    """Give the place of a plan: a folder of its own, since Snakemake lists a folder only once."""
-    return PLANS / stage / name / "plan.json"
-
-
-def write_plan(plan: dict[str, Any], name: str, outputs: Outputs) -> Path:
-    """Write a plan, newer than its outputs exactly if these were not made from its digest."""
-    path = plan_path(plan["stage"], name)
-    stale = next(filter(None, (_stale(plan["digest"], *item) for item in outputs.items())), "")
-    text = json.dumps(plan | {"rerun": stale}, indent=1, sort_keys=True) + "\n"
-    if not path.is_file() or path.read_text() != text:
-        atomic_write(path, text)
-    if stale:
-        os.utime(path)
-    else:
-        oldest = min(output.stat().st_mtime_ns for output in outputs)
-        os.utime(path, ns=(oldest, oldest))
-    return path
-
-
-def _stale(digest: str, output: Path, read_digest: Callable[[Path], str]) -> str:
-    """Say in words why an output must be made again; empty when it is up to date."""
-    try:
-        found = read_digest(output)
-    except FileNotFoundError:
-        return f"{output} does not exist"
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        # the time makes a second damage of the same kind another plan
-        return f"{output} is damaged ({error}, {output.stat().st_mtime_ns})"
-    return "" if found == digest else f"{output} was made from {found}"
-
-
-def finished_seeds(manifest: Path) -> int:
-    """Count the seeds that a manifest holds."""
-    try:
-        return len(json.loads(manifest.read_text())["seeds"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0
-
-
-def train_outputs(folder: Path, seeds: int) -> Outputs:
-    """List the outputs of a training: the manifest vouches for the files in the store."""
-
-    def read_manifest(path: Path) -> str:
-        manifest = json.loads(path.read_text())
-        if len(manifest["seeds"]) < seeds:
-            raise ValueError(f"it has {len(manifest['seeds'])} seeds of {seeds}")
-        missing = [e["file"] for e in manifest["seeds"] if not Path(e["file"]).is_file()]
-        if missing:
-            raise ValueError(f"{missing[0]} is missing")
-        return manifest["digest"]
-
-    tables = {folder / f"{kind}.parquet": table_digest for kind in ("training", "timing")}
-    return {folder / "checkpoints.json": read_manifest, **tables}
-
-
-def tables(folder: str, kinds: tuple[str, ...]) -> Outputs:
-    """List the tables in a folder as outputs."""
-    return {Path(folder) / f"{kind}.parquet": table_digest for kind in kinds}
-
-
-def page(path: str) -> Outputs:
-    """Name a report as an output; its digest stands in a meta element in its first lines."""
-
-    def read_page(path: Path) -> str:
-        with open(path, encoding="utf-8") as file:
-            found = re.search(r'name="kexue-pipe-digest" content="(\w+)"', file.read(4096))
-        if found is None:
-            raise ValueError("no digest in it")
-        return found[1]
-
-    return {Path(path): read_page}
-
-
-def table_digest(path: Path) -> str:
-    """Read the digest inside a parquet table."""
-    from pyarrow import parquet
-
-    try:
-        return parquet.read_metadata(path).metadata[b"kexue_pipe.digest"].decode()
-    except (KeyError, TypeError):
-        raise ValueError("no digest in it") from None

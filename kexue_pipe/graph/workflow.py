@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from kexue_pipe.graph import plans
+from kexue_pipe.graph import outputs, plans
 from kexue_pipe.graph.cache import Cache
 from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.sources import ROOT
@@ -27,6 +27,7 @@ EVALUATED = (
 TRAINED = ("training", "timing")
 COLLECTED = ("variants", "runs", "training", *EVALUATED[2:])
 
+Planned = tuple[dict[str, Any], outputs.Outputs]  # what a job is to do, and what it writes
 _run: dict[str, Any] = {"seeds": 3, "language": "en"}  # what the command line asks of every variant
 _locks: list[IO[str]] = []  # an open lock is held until the process ends, however it ends
 
@@ -105,38 +106,38 @@ def _metrics() -> dict[str, Any]:
 
 
 @cache
-def train_plan_of(name: str) -> tuple[dict[str, Any], Path]:
+def train_plan_of(name: str) -> Planned:
     """Plan the training of a variant."""
     if variant(name)["names"]["train"] != name:
         raise Refused(
             f"{name} trains nothing of its own; ask for {variant(name)['names']['train']}"
         )
     folder = Path(f"results/train/{name}")
-    seeds = max(_run["seeds"], plans.finished_seeds(folder / "checkpoints.json"))
+    seeds = max(_run["seeds"], outputs.finished_seeds(folder / "checkpoints.json"))
     plan = plans.train_plan(name, variant(name), seeds)
-    return plan, plans.write_plan(plan, name, plans.train_outputs(folder, seeds))
+    return plan, outputs.train_outputs(folder, seeds)
 
 
 @cache
-def evaluate_plan_of(name: str) -> tuple[dict[str, Any], Path]:
+def evaluate_plan_of(name: str) -> Planned:
     """Plan the evaluation of a variant."""
     train, _ = train_plan_of(variant(name)["names"]["train"])
     plan = plans.evaluate_plan(name, variant(name), train)
-    return plan, plans.write_plan(plan, name, plans.tables(f"results/evaluate/{name}", EVALUATED))
+    return plan, outputs.tables(f"results/evaluate/{name}", EVALUATED)
 
 
 @cache
-def collect_plan_of(suite: str) -> tuple[dict[str, Any], Path]:
+def collect_plan_of(suite: str) -> Planned:
     """Plan the collection of a suite."""
     names = evaluated_names(suite)
     trained = {name: variant(name)["names"]["train"] for name in names}
     made_from = {name: evaluate_plan_of(name)[0]["digest"] for name in names}
     plan = plans.collect_plan(suite, _run["seeds"], trained, made_from)
-    return plan, plans.write_plan(plan, suite, plans.tables(f"results/tables/{suite}", COLLECTED))
+    return plan, outputs.tables(f"results/tables/{suite}", COLLECTED)
 
 
 @cache
-def report_plan_of(suite: str) -> tuple[dict[str, Any], Path]:
+def report_plan_of(suite: str) -> Planned:
     """Plan the report of a suite."""
     inputs = {"collect": collect_plan_of(suite)[0]["digest"]}
     charts = variant(expansion(suite)["variants"][0])["nodes"]["chart"]
@@ -147,7 +148,7 @@ def report_plan_of(suite: str) -> tuple[dict[str, Any], Path]:
         "beside": _beside(suite),
         "seeds": _run["seeds"],
     }
-    return plan, plans.write_plan(plan, suite, plans.page(f"results/report/{suite}.html"))
+    return plan, outputs.page(f"results/report/{suite}.html")
 
 
 @cache
@@ -165,6 +166,17 @@ def evaluated_names(suite: str) -> list[str]:
     """List the evaluations of a suite: variants that differ in charts alone are one."""
     names = [variant(name)["names"]["evaluate"] for name in expansion(suite)["variants"]]
     return sorted(set(names))
+
+
+def _written(plan_of: Callable[[str], Planned]) -> Callable[[str], str]:
+    """Make a function that writes a plan and gives its path."""
+
+    @cache
+    def path(name: str) -> str:
+        plan, made = plan_of(name)
+        return str(outputs.write_plan(plan, name, made))
+
+    return path
 
 
 def _input_function(answer: Callable[[str], Any], wildcard: str) -> Callable[[Any], Any]:
@@ -194,10 +206,10 @@ def _beside(suite: str) -> str | None:
     return str(folder) if finished else None
 
 
-train_plan = _input_function(lambda name: str(train_plan_of(name)[1]), "variant")
-evaluate_plan = _input_function(lambda name: str(evaluate_plan_of(name)[1]), "variant")
-collect_plan = _input_function(lambda suite: str(collect_plan_of(suite)[1]), "suite")
-report_plan = _input_function(lambda suite: str(report_plan_of(suite)[1]), "suite")
+train_plan = _input_function(_written(train_plan_of), "variant")
+evaluate_plan = _input_function(_written(evaluate_plan_of), "variant")
+collect_plan = _input_function(_written(collect_plan_of), "suite")
+report_plan = _input_function(_written(report_plan_of), "suite")
 checkpoints = _input_function(
     lambda name: f"results/train/{variant(name)['names']['train']}/checkpoints.json", "variant"
 )

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from kexue_pipe.core.tables import empty, write_table
-from kexue_pipe.graph import plans, workflow
+from kexue_pipe.graph import outputs, plans, workflow
 from kexue_pipe.graph.names import variant
 
 KINDS = ("runs", "training")
@@ -24,7 +24,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def write(folder: Path, digest: str) -> tuple[bool, str]:
     """Write a plan; say whether it is newer than an output, and the reason that it gives."""
     plan = {"stage": "evaluate", "digest": digest}
-    path = plans.write_plan(plan, "task=text", plans.tables(str(folder), KINDS))
+    path = outputs.write_plan(plan, "task=text", outputs.tables(str(folder), KINDS))
     made = [p.stat().st_mtime_ns for p in folder.glob("*.parquet")]
     newer = not made or path.stat().st_mtime_ns > min(made)
     return newer, json.loads(path.read_text())["rerun"]
@@ -44,7 +44,7 @@ def test_a_plan_is_newer_after_an_edit_and_no_more_after_its_revert(folder: Path
 def test_a_damaged_output_is_a_reason_with_its_name(folder: Path, damage: bytes) -> None:
     (folder / "runs.parquet").write_bytes(damage)
     newer, reason = write(folder, "a" * 24)
-    assert newer and "runs.parquet is damaged" in reason
+    assert newer and "runs.parquet is not whole" in reason
 
 
 def test_a_foreign_table_is_a_reason(folder: Path) -> None:
@@ -62,10 +62,10 @@ def test_a_manifest_vouches_for_its_checkpoints(folder: Path) -> None:
     (folder / "seed-0.safetensors").write_bytes(b"")
     entry = {"seed": 0, "file": str(folder / "seed-0.safetensors")}
     manifest.write_text(json.dumps({"digest": "a" * 24, "seeds": [entry]}))
-    read = plans.train_outputs(folder, 1)[manifest]
-    assert read(manifest) == "a" * 24 and plans.finished_seeds(manifest) == 1
-    with pytest.raises(ValueError, match="1 seeds of 2"):
-        plans.train_outputs(folder, 2)[manifest](manifest)
+    read = outputs.train_outputs(folder, 1)[manifest]
+    assert read(manifest) == "a" * 24 and outputs.finished_seeds(manifest) == 1
+    with pytest.raises(ValueError, match="1 of 2 seeds"):
+        outputs.train_outputs(folder, 2)[manifest](manifest)
     (folder / "seed-0.safetensors").unlink()
     with pytest.raises(ValueError, match="seed-0.safetensors is missing"):
         read(manifest)
