@@ -40,6 +40,10 @@ def _main() -> int:
         print(text())
     elif any(getattr(arguments, name) for name in (*COMPOSING, *OTHERS)):
         _hydra(arguments.overrides, any(getattr(arguments, name) for name in COMPOSING))
+    elif arguments.overrides[:1] == ["why"]:
+        from kexue_pipe.command.why import why
+
+        return why(arguments.overrides[1:])
     else:
         from kexue_pipe.command.run import run
 

@@ -12,7 +12,7 @@ NOTHING = "nothing"  # where only one of the plans has a key
 def changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Say what differs: configuration, source, versions, inputs; nothing for equal plans."""
     said = [
-        f"{_key(key)} {_value(a)} -> {_value(b)}"
+        f"{spelled(key)} {written(a)} -> {written(b)}"
         for key, a, b in _differences(flat(old["nodes"]), flat(new["nodes"]))
     ]
     sources = _differences(old["sources"], new["sources"])
@@ -37,18 +37,20 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, An
 
 def flat(node: Any, path: str = "") -> dict[str, Any]:
     """Give the leaves of a node with their dotted keys."""
-    if not isinstance(node, dict):
+    if not isinstance(node, dict) or not node:
         return {path: node}
-    flat: dict[str, Any] = {}
+    leaves: dict[str, Any] = {}
     for key, child in node.items():
-        flat |= flat(child, f"{path}.{key}" if path else key)
-    return flat
+        leaves |= flat(child, f"{path}.{key}" if path else key)
+    return leaves
 
 
-def _key(path: str) -> str:
+def spelled(path: str) -> str:
+    """Spell a key of a plan as on the command line."""
     first, _, rest = path.partition(".")
     return ".".join(filter(None, (WORDS.get(first, first), rest)))
 
 
-def _value(value: Any) -> str:
-    return NOTHING if value is NOTHING else format_value(value)
+def written(value: Any) -> str:
+    """Write a value as on the command line."""
+    return str(value) if value is NOTHING or isinstance(value, dict) else format_value(value)
