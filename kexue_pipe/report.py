@@ -39,13 +39,11 @@ def load(folder: str | Path, beside: str | Path | None, plan: dict) -> dict[str,
             tables[kind] = pl.concat([tables[kind], rest]).sort(TABLES[kind].key)
     nodes = plan.get("nodes", {}).get("metric", {})
     metrics = [
-        (name, node.get("_unit_") or "1", node.get("_sparser_"), bool(node.get("_across_lengths_")))
+        (name, node.get("_unit_") or "1", node.get("_sparser_"))
         for name, node in sorted(nodes.items())
     ]
     schema = {"metric": pl.String, "unit": pl.String, "sparser": pl.String}
-    tables["metrics"] = pl.DataFrame(
-        metrics, schema=schema | {"across_lengths": pl.Boolean}, orient="row"
-    )
+    tables["metrics"] = pl.DataFrame(metrics, schema=schema, orient="row")
     tables["variants"] = theme.identify(tables["variants"], new)
     return tables
 

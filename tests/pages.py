@@ -16,7 +16,7 @@ FOLDER = TESTS.parent / "kexue_pipe" / "page"
 SYNTHETIC = SimpleNamespace(**runpy.run_path(str(TESTS / "chart" / "conftest.py")))
 EVIL = "task=text,position=<script>document.title='owned'</script><img src=x onerror=alert(1)>"
 METRICS = {
-    row["metric"]: {"_unit_": row["unit"], "_across_lengths_": row["across_lengths"]}
+    row["metric"]: {"_unit_": row["unit"], "_sparser_": row["sparser"]}
     for row in SYNTHETIC.metrics().iter_rows(named=True)
 }
 PLAN: dict[str, Any] = {

@@ -2,9 +2,9 @@
 
     conc = log L - H,   S* = l1 / (sqrt(L) l2),   ...
 
-L keys that the query may see; a line is the mean over all heads. Only measures that do not change
-when every key is duplicated are drawn: the others move with L by themselves (Hurley and Rickard,
-arXiv 0811.4706; kexue.fm post 9595).
+L keys that the query may see; a line is the mean over all heads. Its yaml admits only measures that
+say why rows of different length compare: one that changes when every key is duplicated moves with
+L by itself (Hurley and Rickard, arXiv 0811.4706; kexue.fm post 9595).
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ def data(
     tables: dict[str, pl.DataFrame], *, metrics: list[str], extensions: list[str], keep: int
 ) -> pl.DataFrame:
     """Give mean and interval over seeds of the mean over layers and heads."""
-    means = statistics.head_means(tables, metrics, extensions).filter("across_lengths")
+    means = statistics.head_means(tables, metrics, extensions)
     by = ["metric", "task", "variant", *statistics.IDENTITY[1:], "extension", "row_length"]
     by += ["unit", "sparser"]
     heads = means.group_by(*by, "seed", "layer", maintain_order=True).agg(pl.col("value").mean())

@@ -19,7 +19,7 @@ def data(
     tables: dict[str, pl.DataFrame], *, metric: str, extensions: list[str], keep: int
 ) -> pl.DataFrame:
     """Give mean and interval over seeds of the mean over heads, for each layer and row length."""
-    means = statistics.head_means(tables, [metric], extensions).filter("across_lengths")
+    means = statistics.head_means(tables, [metric], extensions)
     by = ["task", "layer", "variant", *statistics.IDENTITY[1:], "extension", "row_length", "unit"]
     heads = means.group_by(*by, "seed", maintain_order=True).agg(pl.col("value").mean())
     frame = statistics.over_seeds(heads, by).with_columns(gain=-pl.col("mean"))

@@ -80,6 +80,7 @@ class RowBlock:
     weights: Tensor  # (B, H, R, S) coefficients that are applied to the values, 0 where masked
     values: Tensor  # (B, H, S, D)
     row_stochastic: bool  # weights are >= 0 and sum to one
+    known: dict[str, Tensor] = field(default_factory=dict, init=False)  # see `core/rows.py`
 
 
 class Attention(nn.Module):

@@ -11,7 +11,7 @@ from typing import Any
 from kexue_pipe.graph.compose import GROUPS
 from kexue_pipe.graph.conditions import holds
 from kexue_pipe.graph.errors import Misfit, Refused
-from kexue_pipe.graph.options import COLLECTIONS, options
+from kexue_pipe.graph.options import COLLECTIONS, options, options_with
 from kexue_pipe.graph.request import format_value
 from kexue_pipe.graph.sources import signature, split_target
 
@@ -35,7 +35,7 @@ def walk(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def check_nodes(nodes: dict[str, Any]) -> None:
     """Refuse foreign or missing targets, unknown arguments, and values out of range."""
-    for group in used_groups(nodes):
+    for group in [*used_groups(nodes), "chart"]:
         for path, node in walk(nodes[group], group):
             if "_target_" in node:
                 _check_target(path, node)
@@ -69,12 +69,17 @@ def _check_target(path: str, node: dict[str, Any]) -> None:
 def _check_value(key: str, value: Any, rule: Any) -> None:
     if value is None:
         return
+    why = ""
+    if isinstance(rule, dict):
+        ((rule, why),) = rule.items()
     if isinstance(rule, str) and rule.startswith("options of "):
-        rule = list(options(rule.removeprefix("options of ")))
+        group, _, fact = rule.removeprefix("options of ").partition(" with ")
+        rule = list(options_with(group, fact) if fact else options(group))
     for item in value if isinstance(value, list) else [value]:
         if isinstance(rule, list) and item not in rule:
             raise Refused(
                 f"{key}={format_value(item)}: this must be one of {', '.join(map(str, rule))}"
+                + (f"; {why}" if why else "")
             )
         if isinstance(rule, str) and not _inside(item, rule):
             raise Refused(f"{key}={format_value(item)}: this must be a number in {rule}")

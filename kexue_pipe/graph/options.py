@@ -5,6 +5,8 @@ import re
 from functools import cache
 from typing import Any
 
+import yaml
+
 from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.sources import ROOT
 
@@ -24,6 +26,15 @@ def is_group(group: str) -> bool:
 def options(group: str) -> tuple[str, ...]:
     """List the options of a group."""
     return tuple(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
+
+
+@cache
+def options_with(group: str, key: str) -> tuple[str, ...]:
+    """List the options of a group whose yaml says something under a metadata key."""
+    nodes = {
+        name: yaml.safe_load((CONF / group / f"{name}.yaml").read_text()) for name in options(group)
+    }
+    return tuple(name for name, node in nodes.items() if node.get(key))
 
 
 @cache

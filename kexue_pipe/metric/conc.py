@@ -7,13 +7,12 @@ axioms in Hurley & Rickard, Comparing Measures of Sparsity, arXiv 0811.4706.
 Departures: none. Duplicating every key leaves it unchanged, so rows of different length compare.
 """
 
-import torch
 from torch import Tensor
 
 from kexue_pipe.core.contracts import RowBlock
-from kexue_pipe.core.rows import probabilities, visible_keys
+from kexue_pipe.core.rows import nats, visible_keys
 
 
 def conc(block: RowBlock) -> Tensor:
     """Compute how far each row is from uniform, (B, H, R) nats."""
-    return visible_keys(block).log() - torch.special.entr(probabilities(block)).sum(-1)
+    return visible_keys(block).log() - nats(block)

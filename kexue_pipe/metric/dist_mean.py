@@ -10,9 +10,9 @@ Departures: in tokens of a sequence instead of pixels.
 from torch import Tensor
 
 from kexue_pipe.core.contracts import RowBlock
-from kexue_pipe.core.rows import distances, probabilities
+from kexue_pipe.core.rows import mean_distance
 
 
 def dist_mean(block: RowBlock) -> Tensor:
     """Compute the mean distance of each row, (B, H, R) tokens."""
-    return (probabilities(block) * distances(block)).sum(-1)
+    return mean_distance(block)

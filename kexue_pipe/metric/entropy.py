@@ -7,13 +7,12 @@ Departures: none. Against length, its slope in log L is what matters: 1 at fixed
 0 for entropy-invariant attention.
 """
 
-import torch
 from torch import Tensor
 
 from kexue_pipe.core.contracts import RowBlock
-from kexue_pipe.core.rows import probabilities
+from kexue_pipe.core.rows import nats
 
 
 def entropy(block: RowBlock) -> Tensor:
     """Compute the entropy of each row, (B, H, R) nats."""
-    return torch.special.entr(probabilities(block)).sum(-1)
+    return nats(block)

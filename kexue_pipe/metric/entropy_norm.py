@@ -8,13 +8,12 @@ Departures: none. Not replication invariant: it drifts with L at equal concentra
 rows of one length only.
 """
 
-import torch
 from torch import Tensor
 
 from kexue_pipe.core.contracts import RowBlock
-from kexue_pipe.core.rows import probabilities, visible_keys
+from kexue_pipe.core.rows import nats, visible_keys
 
 
 def entropy_norm(block: RowBlock) -> Tensor:
     """Compute the normalised entropy of each row, (B, H, R)."""
-    return torch.special.entr(probabilities(block)).sum(-1) / visible_keys(block).log()
+    return nats(block) / visible_keys(block).log()

@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 from kexue_pipe.core.contracts import RowBlock
-from kexue_pipe.core.rows import probabilities, visible_keys
+from kexue_pipe.core.rows import ordered, visible_keys
 
 
 def gini(block: RowBlock) -> Tensor:
     """Compute the Gini index of each row, (B, H, R)."""
     count = visible_keys(block)
-    ordered = probabilities(block).sort(-1).values
-    keys = ordered.shape[-1]
-    place = torch.arange(1, keys + 1, dtype=torch.float64, device=ordered.device)
+    shares = ordered(block)
+    keys = shares.shape[-1]
+    place = torch.arange(1, keys + 1, dtype=torch.float64, device=shares.device)
     # sum_k k p_(k) with k = place - masked keys, and sum_k p_(k) = 1
-    moment = ordered @ place - (keys - count)
+    moment = shares @ place - (keys - count)
     return (2 * moment - count - 1) / count

@@ -10,11 +10,11 @@ Departures: none. Not replication invariant: it compares rows of one length only
 from torch import Tensor
 
 from kexue_pipe.core.contracts import RowBlock
-from kexue_pipe.core.rows import probabilities, visible_keys
+from kexue_pipe.core.rows import collision, visible_keys
 
 
 def hoyer(block: RowBlock) -> Tensor:
     """Compute Hoyer's sparseness of each row, (B, H, R)."""
     root = visible_keys(block).sqrt()
-    ratio = probabilities(block).square().sum(-1).rsqrt()  # l1 / l2, since l1 is 1
+    ratio = collision(block).rsqrt()  # l1 / l2, since l1 is 1
     return (root - ratio) / (root - 1)

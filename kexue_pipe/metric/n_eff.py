@@ -7,13 +7,12 @@ Departures: none. Its logarithm is `entropy`: the geometric mean over rows is ex
 `entropy`, whereas the sums of this metric pool to the arithmetic mean.
 """
 
-import torch
 from torch import Tensor
 
 from kexue_pipe.core.contracts import RowBlock
-from kexue_pipe.core.rows import probabilities
+from kexue_pipe.core.rows import nats
 
 
 def n_eff(block: RowBlock) -> Tensor:
     """Compute the effective number of keys of each row, (B, H, R)."""
-    return torch.special.entr(probabilities(block)).sum(-1).exp()
+    return nats(block).exp()

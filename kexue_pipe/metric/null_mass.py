@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from kexue_pipe.core.contracts import RowBlock
+from kexue_pipe.core.rows import coefficients, visible_keys
 
 ROUNDING = 1e-4  # of a float32 sum over 65536 keys
 
 
 def null_mass(block: RowBlock) -> Tensor:
     """Compute one minus the sum of each row of a sub-stochastic kind, (B, H, R)."""
-    a = block.weights.double().masked_fill(~block.mask, 0.0)
+    a = coefficients(block)
     total = a.sum(-1)
-    defined = (a >= 0).all(-1) & (total <= 1 + ROUNDING) & (block.mask.sum(-1) >= 2)
+    defined = (a >= 0).all(-1) & (total <= 1 + ROUNDING) & (visible_keys(block) >= 2)
     return (1 - total).clamp(min=0.0).masked_fill(~defined, torch.nan)

@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from kexue_pipe.core.contracts import RowBlock
+from kexue_pipe.core.rows import coefficients, visible_keys
 
 
 def output_power(block: RowBlock) -> Tensor:
     """Compute the mean square output of each row, (B, H, R) in squared units of the values."""
-    weights = block.weights.double().masked_fill(~block.mask, 0.0)
+    weights = coefficients(block)
     power = (weights @ block.values.double()).square().mean(-1)
-    empty = (weights == 0).all(-1) | (block.mask.sum(-1) < 2)
+    empty = (weights == 0).all(-1) | (visible_keys(block) < 2)
     return power.masked_fill(empty, torch.nan)

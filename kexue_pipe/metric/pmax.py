@@ -10,9 +10,9 @@ Departures: none. Not replication invariant: it compares rows of one length only
 from torch import Tensor
 
 from kexue_pipe.core.contracts import RowBlock
-from kexue_pipe.core.rows import probabilities
+from kexue_pipe.core.rows import largest
 
 
 def pmax(block: RowBlock) -> Tensor:
     """Compute the largest share of each row, (B, H, R)."""
-    return probabilities(block).amax(-1)
+    return largest(block)

@@ -10,9 +10,9 @@ length only.
 from torch import Tensor
 
 from kexue_pipe.core.contracts import RowBlock
-from kexue_pipe.core.rows import probabilities
+from kexue_pipe.core.rows import collision
 
 
 def pr(block: RowBlock) -> Tensor:
     """Compute the participation ratio of each row, (B, H, R)."""
-    return probabilities(block).square().sum(-1).reciprocal()
+    return collision(block).reciprocal()

@@ -10,10 +10,9 @@ Departures: computed on p = |a| / sum|a|, which gives the same value.
 from torch import Tensor
 
 from kexue_pipe.core.contracts import RowBlock
-from kexue_pipe.core.rows import probabilities, visible_keys
+from kexue_pipe.core.rows import collision, visible_keys
 
 
 def s12(block: RowBlock) -> Tensor:
     """Compute l1 / (sqrt(L) l2) of each row, (B, H, R)."""
-    square = probabilities(block).square().sum(-1)
-    return (visible_keys(block) * square).rsqrt()
+    return (visible_keys(block) * collision(block)).rsqrt()

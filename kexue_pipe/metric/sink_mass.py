@@ -9,9 +9,9 @@ Departures: counts the shares of the visible keys only; mass on no key is `null_
 from torch import Tensor
 
 from kexue_pipe.core.contracts import RowBlock
-from kexue_pipe.core.rows import probabilities
+from kexue_pipe.core.rows import first
 
 
 def sink_mass(block: RowBlock, *, m0: int) -> Tensor:
     """Compute the mass on the first m0 keys of each row, (B, H, R)."""
-    return probabilities(block)[..., :m0].sum(-1)
+    return first(block)[..., :m0].sum(-1)

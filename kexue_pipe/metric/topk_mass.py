@@ -9,10 +9,9 @@ Departures: a row with fewer than k visible keys has all of its mass in them: 1.
 from torch import Tensor
 
 from kexue_pipe.core.contracts import RowBlock
-from kexue_pipe.core.rows import probabilities
+from kexue_pipe.core.rows import ordered
 
 
 def topk_mass(block: RowBlock, *, k: int) -> Tensor:
     """Compute the mass of the k largest shares of each row, (B, H, R)."""
-    p = probabilities(block)
-    return p.topk(min(k, p.shape[-1]), -1).values.sum(-1)
+    return ordered(block)[..., -k:].sum(-1)

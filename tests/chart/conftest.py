@@ -193,9 +193,7 @@ def metrics() -> pl.DataFrame:
     names = ["entropy", "conc", "s12", "hoyer", "dist_mean", "output_power"]
     units = ["nats", "nats", "1", "1", "tokens", "squared value"]
     sparser = ["smaller", "larger", "smaller", "larger", None, None]
-    across = [True, True, True, False, True, True]
-    frame = {"metric": names, "unit": units, "sparser": sparser, "across_lengths": across}
-    return pl.DataFrame(frame)
+    return pl.DataFrame({"metric": names, "unit": units, "sparser": sparser})
 
 
 def prepared(seeds: int = 3) -> dict[str, pl.DataFrame]:

@@ -21,18 +21,18 @@ EXTENSIONS = (
     "ntk_fixed", "ntk_mixed", "ntk_old", "pi", "rerope", "self_extend", "yarn",
 )  # fmt: skip
 GOOD = ("rerope", "leaky_rerope", "self_extend", "lambda_mask", "bca", "yarn", "ntk_dynamic")
-METRICS = {  # unit, sparser, comparable across lengths, value at L keys for a head of sharpness h
-    "entropy": ("nats", "smaller", True, lambda h, L: (1 - 0.2 * h) * log(L)),
-    "conc": ("nats", "larger", True, lambda h, L: 0.2 * h * log(L)),
-    "s12": ("1", "smaller", True, lambda h, L: 1 / (1 + 0.2 * h * log(L))),
-    "gini": ("1", "larger", True, lambda h, L: 1 - 1 / (1 + 0.2 * h * log(L))),
-    "sink_mass": ("1", None, True, lambda h, L: 0.1 * h),
-    "dist_mean": ("tokens", None, True, lambda h, L: L / (2 + h)),
-    "n_eff": ("keys", "smaller", False, lambda h, L: L ** (1 - 0.2 * h)),
-    "hoyer": ("1", "larger", False, lambda h, L: 0.2 * h),
-    "entropy_norm": ("1", "smaller", False, lambda h, L: 1 - 0.2 * h),
-    "output_power": ("squared value", None, True, lambda h, L: h / L),
-    **{f"m{i}": ("1", None, False, lambda h, L: 0.1 * h) for i in range(7)},
+METRICS = {  # unit, sparser, value at L keys for a head of sharpness h
+    "entropy": ("nats", "smaller", lambda h, L: (1 - 0.2 * h) * log(L)),
+    "conc": ("nats", "larger", lambda h, L: 0.2 * h * log(L)),
+    "s12": ("1", "smaller", lambda h, L: 1 / (1 + 0.2 * h * log(L))),
+    "gini": ("1", "larger", lambda h, L: 1 - 1 / (1 + 0.2 * h * log(L))),
+    "sink_mass": ("1", None, lambda h, L: 0.1 * h),
+    "dist_mean": ("tokens", None, lambda h, L: L / (2 + h)),
+    "n_eff": ("keys", "smaller", lambda h, L: L ** (1 - 0.2 * h)),
+    "hoyer": ("1", "larger", lambda h, L: 0.2 * h),
+    "entropy_norm": ("1", "smaller", lambda h, L: 1 - 0.2 * h),
+    "output_power": ("squared value", None, lambda h, L: h / L),
+    **{f"m{i}": ("1", None, lambda h, L: 0.1 * h) for i in range(7)},
 }
 
 
@@ -59,8 +59,8 @@ def positions() -> dict[str, pl.DataFrame]:
 
 def metrics() -> pl.DataFrame:
     """Give the metadata of the metrics as the report hands them to charts."""
-    rows = [(name, *row[:3]) for name, row in METRICS.items()]
-    columns = ("metric", "unit", "sparser", "across_lengths")
+    rows = [(name, *row[:2]) for name, row in METRICS.items()]
+    columns = ("metric", "unit", "sparser")
     return pl.DataFrame(rows, schema=columns, orient="row")
 
 
@@ -166,7 +166,7 @@ def _decoder(rows: dict[str, list], run: dict[str, Any], task: str, parts: dict[
         if extension == "window" and power > 6:
             continue
         sharp = 0.5 + (head + run["seed"]) % 4 + 0.5 * layer + _noise(run["variant"], layer)
-        value = row[3](sharp, 1.4 * 2**power) * (1 + 0.05 * _noise(run, metric, layer, power))
+        value = row[2](sharp, 1.4 * 2**power) * (1 + 0.05 * _noise(run, metric, layer, power))
         place = {"extension": extension, "length": lengths[-1], "layer": layer, "head": head}
         place |= {"bin_lo": 2**power, "bin_hi": 2 ** (power + 1), "metric": metric}
         sums = {"sum": 128 * value, "sum_sq": 128 * value**2, "n_rows": 128, "backend": "rows"}

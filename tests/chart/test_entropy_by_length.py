@@ -20,8 +20,3 @@ def test_the_bound_is_the_log_of_the_row_length(tables, knobs_of):
     first = frame.sort("row_length").row(0, named=True)
     assert first["row_length"] == pytest.approx((2 * 3) ** 0.5)  # rows of 2 and 3 keys
     assert first["bound"] == pytest.approx(0.5 * log(6))
-
-
-def test_a_metric_that_moves_with_length_is_refused(tables, knobs_of):
-    knobs = knobs_of("entropy_by_length") | {"metric": "hoyer"}
-    assert entropy_by_length.data(tables, **knobs).is_empty()

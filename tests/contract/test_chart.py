@@ -108,3 +108,12 @@ def test_no_rows_in_give_no_rows_out(name, tables):
     assert _module(name).data(rows, **SYNTHETIC.knobs(name)).is_empty()
     rows = {key: tables[key] if key in ("variants", "metrics") else rows[key] for key in rows}
     assert _module(name).data(rows, **SYNTHETIC.knobs(name)).is_empty()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_chart_over_row_lengths_takes_only_metrics_that_compare_across_them(name, tables):
+    knobs = SYNTHETIC.knobs(name)
+    chosen = {"metric", "metrics"} & knobs.keys()
+    if chosen and "row_length" in _module(name).data(tables, **knobs).columns:
+        allowed = yaml.safe_load((SYNTHETIC.CONF / f"{name}.yaml").read_text())["_allowed_"]
+        assert {*allowed[chosen.pop()]} == {"options of metric with _across_lengths_"}

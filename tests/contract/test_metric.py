@@ -1,5 +1,6 @@
 """What every file of conf/metric must satisfy."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,7 @@ from kexue_pipe.core.contracts import RowBlock
 
 FILES = {p.stem: p for p in sorted((Path(__file__).parents[2] / "conf/metric").glob("*.yaml"))}
 ORDERED = {"dist_mean", "dist_ratio", "local_mass", "sink_mass"}  # read which key stands where
-CLONABLE = {
-    "conc",
-    "s12",
-    "gini",
-    "frac_below",
-    "output_power",
-}  # unchanged when every key is duplicated
+CLONABLE = {"conc", "s12", "gini", "frac_below", "output_power", "row_sum", "neg_mass"}
 B, H, R, S = 2, 3, 5, 31
 
 
@@ -47,7 +42,7 @@ def _block(seed=0, spread=2.0):
 
 
 def _with(block, **fields):
-    return RowBlock(**(vars(block) | fields))
+    return replace(block, **fields)
 
 
 @pytest.fixture(params=FILES)
@@ -120,7 +115,9 @@ def test_duplicated_keys(cloned):
 def test_knobs_are_alive(name):
     default = _metric(name)(_block())
     for key, value in _knobs(name).items():
-        changed = _metric(name, **{key: type(value)(value * 2)})(_block())
+        changed = _metric(name, **{key: type(value)(value / 2 if key == "share" else value * 2)})(
+            _block()
+        )
         assert not torch.allclose(changed, default, equal_nan=True), key
 
 
@@ -132,8 +129,7 @@ def test_metadata_for_the_report(name):
     assert node.get("_allowed_", {}).keys() == _knobs(name).keys()
     assert node["_unit_"] and node["_range_"]
     assert node["_sparser_"] in ("smaller", "larger", None)
-    across = node["_across_lengths_"]
-    assert across is (name not in ("hoyer", "entropy_norm", "pr", "pmax"))
+    assert node["_across_lengths_"] is None or isinstance(node["_across_lengths_"], str)
 
 
 @settings(max_examples=50, deadline=None)
@@ -153,5 +149,12 @@ def test_random_rows_and_masks_stay_in_range(data):
         assert value != value or chosen == "null_mass"
         return
     bound = {"entropy": torch.tensor(count).log(), "conc": torch.tensor(count).log()}
-    bound |= {"n_eff": count, "pr": count, "dist_mean": num_keys, "dist_ratio": num_keys}
+    bound |= {
+        "n_eff": count,
+        "pr": count,
+        "cover": count,
+        "row_sum": torch.inf,
+        "dist_mean": num_keys,
+        "dist_ratio": num_keys,
+    }
     assert value != value or -1e-9 <= value <= bound.get(chosen, 1) + 1e-6

@@ -65,3 +65,11 @@ def test_numbers_that_do_not_go_together_are_refused(overrides: list[str], reaso
 def test_a_leaky_step_that_leads_beyond_training_can_be_asked_for() -> None:
     variant(["extension.leaky_rerope.k=2", "extension.leaky_rerope.allow_beyond=true"])
     variant(["extension.leaky_rerope.k=2", "task.evaluate.lengths=[64]"])
+
+
+@pytest.mark.parametrize("metric", ["hoyer", "entropy_norm", "pr", "pmax"])
+def test_measures_that_fail_cloning_are_not_drawn_against_the_length(metric: str) -> None:
+    asked = f"chart.concentration_by_length.metrics=[conc,{metric}]"
+    with pytest.raises(Refused, match=f"metrics={metric}: .* when every key is duplicated"):
+        variant([asked])
+    assert variant([f"chart.layer_head_map.metrics=[{metric}]"])  # rows of one length

@@ -1,8 +1,5 @@
-from pathlib import Path
-
 import pytest
 import torch
-from omegaconf import OmegaConf
 
 from kexue_pipe.core.contracts import RowBlock
 
@@ -60,10 +57,3 @@ def random_rows():
     """Seven rows over 11 keys."""
     scores = torch.randn(7, 11, generator=torch.manual_seed(1), dtype=torch.float64)
     return (2 * scores).softmax(-1)
-
-
-@pytest.fixture(scope="session")
-def sparsity_measures():
-    """Name the metrics whose yaml says which way is sparser."""
-    folder = Path(__file__).parents[2] / "conf" / "metric"
-    return {p.stem for p in folder.glob("*.yaml") if OmegaConf.load(p)["_sparser_"] is not None}
