@@ -14,7 +14,7 @@ import polars as pl
 from kexue_pipe.core.spelling import split_name
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#808080")
-ON_DARK = {"#0072B2": "#4DA6E0", "#D55E00": "#EE8040", "#009E73": "#35BF96", "#808080": "#A0A6AD"}
+ON_DARK = {"#0072B2": "#4C7DF0", "#D55E00": "#EE8040", "#009E73": "#35BF96", "#808080": "#A0A6AD"}
 SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross")
 UNITS = {"text": "bits per character"}  # a token of this task is a character
 SETTINGS = ("task.", "size")  # parts of a name that, shared by a task, are settings of its panel
