@@ -17,7 +17,7 @@ import polars as pl
 import torch
 from hydra.utils import instantiate
 
-from kexue_pipe.core.components import build_model, build_task
+from kexue_pipe.core.components import build_model, build_task, load_parent
 from kexue_pipe.core.contracts import Model, SequenceTask, Task
 from kexue_pipe.core.device import choose_device, machine
 from kexue_pipe.core.store import load_weights
@@ -106,6 +106,7 @@ def variant_row(plan: dict[str, Any], model: Model, task: Task) -> pl.DataFrame:
         **{group: chosen[group] if group in used else "" for group in groups},
         "train_length": task.train_length,
         "chance": task.chance,
+        "pixels_per_token": getattr(task, "token_size", 0) ** 2 or None,
         **model.costs(),
         "train_digest": plan["inputs"]["train"],
         "evaluate_digest": plan["digest"],
@@ -130,11 +131,11 @@ def main() -> None:
     plan = load_plan(arguments.plan)
     manifest = json.loads(arguments.manifest.read_text())
     training = read_table("training", arguments.manifest.parent / "training.parquet")
-    task = build_task(plan["train_nodes"])
     tables: dict[str, list[pl.DataFrame]] = {kind: [] for kind in KINDS}
-    for entry in manifest["seeds"]:
+    for entry in manifest["seeds"][: plan["inputs"]["seeds"]]:
         add = partial(_add, tables, plan["variant"], entry["seed"])
         began = time.perf_counter()
+        task = build_task(plan["train_nodes"], load_parent(plan["train_nodes"], entry["seed"]))
         model = build_model(plan["train_nodes"], task, entry["seed"]).to(choose_device())
         found: dict[str, pl.DataFrame] = {}
         if entry["status"] == "finished":
@@ -152,8 +153,6 @@ def main() -> None:
     tables["variants"].append(variant_row(plan, model, task))
     for kind in KINDS:
         frame = pl.concat([empty(kind), *tables[kind]])
-        if kind == "levels":  # every seed found the same
-            frame = frame.unique(TABLES[kind].key, maintain_order=True)
         write_table(kind, frame, arguments.output / f"{kind}.parquet", plan["digest"])
 
 

@@ -4,7 +4,7 @@ import json
 import shlex
 from pathlib import Path
 
-from kexue_pipe.core.components import build_model, build_task
+from kexue_pipe.core.components import build_model, build_task, load_parent
 from kexue_pipe.core.contracts import Model
 from kexue_pipe.core.spelling import split_name
 from kexue_pipe.core.store import load_weights
@@ -31,6 +31,7 @@ def load(name: str, seed: int = 0) -> Model:
             f"run: snakemake {Path('results/train') / name / 'checkpoints.json'} "
             f"--config seeds={seed + 1}"
         )
-    model = build_model(plan["nodes"], build_task(plan["nodes"]), seed)
+    task = build_task(plan["nodes"], load_parent(plan["nodes"], seed, ROOT))
+    model = build_model(plan["nodes"], task, seed)
     load_weights(model, ROOT / entry["file"], entry["sha256"])
     return model.eval()

@@ -17,15 +17,14 @@ import polars as pl
 import torch
 from hydra.utils import instantiate
 
-from kexue_pipe.core.components import build_model, build_task
-from kexue_pipe.core.contracts import Batch, Model, Task
+from kexue_pipe.core.components import build_model, build_task, load_parent
+from kexue_pipe.core.contracts import Batch, Model
 from kexue_pipe.core.device import choose_device, machine
 from kexue_pipe.core.files import atomic_write
-from kexue_pipe.core.store import Seed
+from kexue_pipe.core.store import STORE, Seed
 from kexue_pipe.core.tables import write_table
 from kexue_pipe.graph.worker import Progress, load_plan, run, say
 
-STORE = "results/store"
 QUANTITIES = ("lr", "loss", "accuracy")  # then what the model logs
 LOGGED_STRETCHES = 50  # rows of the training table per seed
 SAVE_EVERY = 100  # steps between two saved states
@@ -36,13 +35,16 @@ MANIFEST = ("seed", "status", "steps", "sha256")  # of a record, in the manifest
 def train_seed(plan: dict[str, Any], seed: int, files: Seed) -> dict[str, Any]:
     """Train one seed, resuming where an interrupted training was saved; give its record."""
     nodes = plan["nodes"]
-    task = build_task(nodes)
+    parent = load_parent(nodes, seed)
+    task = build_task(nodes, parent)
     device = choose_device()
     model = build_model(nodes, task, seed).to(device)
     recipe = instantiate(nodes["optimizer"])
     optimizer = recipe.optimizer(model)
     settings = nodes["task"]["train"]
-    num_steps = recipe.num_steps(settings["steps"])
+    num_steps, status = recipe.num_steps(settings["steps"]), "finished"
+    if parent and parent.status != "finished":
+        num_steps, status = 0, "parent diverged"
     quantities = (*QUANTITIES, *model.logged)
     log = torch.full((num_steps, len(quantities)), math.nan, dtype=torch.float64)
     start = files.resume(model, optimizer, log)
@@ -50,7 +52,7 @@ def train_seed(plan: dict[str, Any], seed: int, files: Seed) -> dict[str, Any]:
         say(f"{plan['variant']} seed {seed}: resumes at step {start}/{num_steps}")
     progress = Progress(f"train {plan['variant']} seed {seed}", num_steps)
     generator = torch.Generator(device)
-    began, status, steps = time.perf_counter(), "finished", num_steps
+    began, steps, tokens = time.perf_counter(), num_steps, 0
     model.train()
     for step in range(start, num_steps):
         batch = task.batch("train", seed, step, settings["batch_size"])
@@ -65,11 +67,11 @@ def train_seed(plan: dict[str, Any], seed: int, files: Seed) -> dict[str, Any]:
             break
         if (step + 1) % SAVE_EVERY == 0 and step + 1 < num_steps:
             files.pause(model, optimizer, step + 1, log)
+        tokens += batch.inputs.numel()
         progress.step(step + 1, f"loss {loss:.3f}")
     seconds = time.perf_counter() - began
     stretches = _stretches(plan["variant"], seed, quantities, log[:steps])
     write_table("training", stretches, files.curve_path, "")
-    tokens = (steps - start) * settings["batch_size"] * _tokens(task)
     return files.finish(
         model,
         {
@@ -100,10 +102,6 @@ def _step(
     optimizer.step()
     accuracy = math.nan if result.accuracy is None else result.accuracy
     return [result.loss.item(), accuracy, *(result.stats[name] for name in model.logged)]
-
-
-def _tokens(task: Task) -> int:
-    return task.batch("train", 0, 0, 1).inputs.numel()
 
 
 def _stretches(

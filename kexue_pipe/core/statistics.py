@@ -119,14 +119,20 @@ def _scored(tables: dict[str, pl.DataFrame]) -> list[str]:
 
 
 def levels(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    """Give what variants are compared with, in the unit that `measured` reads their task in."""
+    """Give what variants are compared with, in the unit that `measured` reads their task in.
+
+    Levels in which the variants of a task differ, as with two quantizers, are left out.
+    """
     accurate = pl.col("task").is_in(_scored(tables))
     place = ["task", "stream", "length", "level"]
     return (
         tables["levels"]
         .join(tables["variants"].select("variant", "task"), on="variant")
-        .sort("variant")
-        .unique(place, keep="first", maintain_order=True)  # the variants of a task share them
+        .filter((pl.col("loss").n_unique().over(*place, "seed") == 1).all().over(place))
+        .sort("variant", "seed")
+        .unique([*place, "seed"], keep="first", maintain_order=True)
+        .group_by(place, maintain_order=True)
+        .agg(pl.col("loss", "accuracy").mean())
         .select(
             *place,
             unit=pl.when(accurate).then(pl.lit("accuracy")).otherwise(pl.lit("bits")),

@@ -19,6 +19,8 @@ from torch import Tensor, nn
 
 from kexue_pipe.core.files import atomic_write
 
+STORE = "results/store"
+
 
 class Seed:
     """The files of one seed of one training."""

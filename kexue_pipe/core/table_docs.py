@@ -19,7 +19,7 @@ ROWS = {
     "runs": "one training run",
     "training": "one quantity over one stretch of training steps",
     "extrapolation": "one bin of scored tokens",
-    "levels": "what the scored tokens of a stream are compared with, the same for all seeds",
+    "levels": "what the scored tokens of a stream are compared with",
     "attention": "one metric of one head in one bin of row lengths",
     "codes": "the use of one code book",
     "reconstruction": "the reconstruction of one image, or of one image's test tiles",
@@ -31,11 +31,12 @@ COLUMNS = {
         "task": "chosen task",
         "position": "chosen positional encoding; empty if the model has none",
         "attention": "chosen attention; empty if the model has none",
-        "quantizer": "chosen quantizer; empty if the model has none",
+        "quantizer": "chosen quantizer, of the model or of its parent; empty if there is none",
         "model": "chosen model",
         "size": "chosen size",
         "train_length": "training length N in tokens; tokens per image for images",
         "chance": "accuracy of a uniform guess; null for images",
+        "pixels_per_token": "pixels that one token stands for; null where it is none",
         "parameters": "trainable numbers",
         "flops_per_token": "forward multiply-adds x 2 per token at length N",
         "cache_elements_per_token": "numbers kept per past token in decoding, all layers",
@@ -46,7 +47,10 @@ COLUMNS = {
         "versions": "versions of the packages that the numbers depend on",
     },
     "runs": {
-        "status": "`finished`, or `diverged` when the loss stopped being finite",
+        "status": (
+            "`finished`, `diverged` when the loss stopped being finite, or `parent diverged` when "
+            "there was nothing to start from"
+        ),
         "steps": "optimizer steps taken",
         "final_loss": "mean training loss of the last 5 % of the steps, nats or squared error",
         "solved": "the task is solved at the training length; null if it has no such threshold",

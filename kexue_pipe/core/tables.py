@@ -40,6 +40,7 @@ TABLES: dict[str, Table] = {
             "size": pl.String,
             "train_length": pl.Int64,
             "chance": pl.Float64,
+            "pixels_per_token": pl.Int64,
             "parameters": pl.Int64,
             "flops_per_token": pl.Int64,
             "cache_elements_per_token": pl.Int64,
@@ -93,9 +94,10 @@ TABLES: dict[str, Table] = {
         },
     ),
     "levels": Table(
-        key=("variant", "stream", "length", "level"),
+        key=("variant", "seed", "stream", "length", "level"),
         columns={
             "variant": pl.String,
+            "seed": pl.Int64,
             "stream": pl.String,
             "length": pl.Int64,
             "level": pl.String,

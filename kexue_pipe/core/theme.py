@@ -16,7 +16,7 @@ from kexue_pipe.core.spelling import split_name
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#808080")
 ON_DARK = {"#0072B2": "#4C7DF0", "#D55E00": "#EE8040", "#009E73": "#35BF96", "#808080": "#A0A6AD"}
 SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross")
-UNITS = {"text": "bits per character"}  # a token of this task is a character
+UNITS = {"text": "bits per character", "codes": "bits per code"}  # what a token is
 SETTINGS = ("task.", "size")  # parts of a name that, shared by a task, are settings of its panel
 WHOLE = ("k", "seed", "length", "tested", "rank", "rows", "layer", "num_codes")  # in tooltips
 TITLES = {

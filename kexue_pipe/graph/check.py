@@ -1,8 +1,8 @@
 """Check a composed variant from the metadata in its yaml files, without importing any component.
 
-`_uses_` (groups that a model reads), `_gives_` and `_needs_` (facts that components offer and
-require), `_allowed_` (ranges and options of values), `_holds_` (conditions between values),
-`_target_` (a component of this package).
+`_uses_` (groups that a model, or the parent of a task, reads), `_gives_` and `_needs_` (facts that
+components offer and require), `_allowed_` (ranges and options of values), `_holds_` (conditions
+between values), `_target_` (a component of this package).
 """
 
 from collections.abc import Iterator
@@ -16,12 +16,17 @@ from kexue_pipe.graph.request import format_value
 from kexue_pipe.graph.sources import signature, split_target
 
 ALWAYS_USED = ("task", "model", "optimizer", "size")
-NOT_ARGUMENTS = ("evaluate", "train")  # nodes inside a component that its constructor never sees
+NOT_ARGUMENTS = (
+    "evaluate",
+    "train",
+    "parent",
+)  # nodes inside a component that its constructor never sees
 
 
 def used_groups(nodes: dict[str, Any]) -> list[str]:
-    """List the groups that the model of a composition reads."""
-    return [g for g in GROUPS if g in (*ALWAYS_USED, *nodes["model"].get("_uses_", []))]
+    """List the groups that the model of a composition, or the parent of its task, reads."""
+    read = {g for group in ("model", "task") for g in nodes[group].get("_uses_", [])}
+    return [g for g in GROUPS if g in read.union(ALWAYS_USED)]
 
 
 def walk(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -24,6 +24,7 @@ class Variant:
     name: str
     chosen: dict[str, str]  # option of every group, nested ones as `attention/mask`
     nodes: dict[str, Any]  # resolved configuration with its metadata
+    parent: str | None  # name of the variant whose checkpoints its training starts from
 
 
 def variant(overrides: list[str]) -> Variant:
@@ -42,7 +43,19 @@ def variant(overrides: list[str]) -> Variant:
             f"{name[:60]}... is a name of {len(name.encode())} bytes and {MAX_BYTES} are allowed; "
             "put the choices into a preset yaml in conf/"
         )
-    return Variant(name, base(choices).chosen, nodes)
+    chosen = base(choices).chosen
+    return Variant(name, chosen, nodes, _parent(nodes["task"], chosen, texts))
+
+
+def _parent(task: dict[str, Any], chosen: dict[str, str], texts: list[str]) -> str | None:
+    """Name the variant of `_parent_`, with the choices and values that a task shares with it."""
+    if "_parent_" not in task:
+        return None
+    groups = (*task.get("_uses_", []), "size")
+    keys = {text: text.partition("=")[0] for text in texts}
+    shared = [t for t, k in keys.items() if k.split(".")[0] in groups and is_read(k, "train")]
+    own = [f"{k}={format_value(v)}" for k, v in task["_parent_"].items() if v is not None]
+    return variant([*own, *(f"{group}={chosen[group]}" for group in groups), *shared]).name
 
 
 def variant_of_name(name: str) -> Variant:

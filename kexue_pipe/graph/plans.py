@@ -42,11 +42,18 @@ def targets(node: Any) -> set[str]:
     return set()
 
 
-def train_plan(name: str, variant: dict[str, Any], seeds: int) -> dict[str, Any]:
-    """Give the plan of training a variant; the number of seeds is not part of what it means."""
+def train_plan(
+    name: str, variant: dict[str, Any], seeds: int, parent: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Give the plan of training a variant; the number of seeds is not part of what it means.
+
+    `parent` is the plan of the training that it starts from, whose digest is part of its own.
+    """
     nodes = variant["nodes"]
     groups = [g for g in nodes["model"].get("_uses_", []) if g not in TEST_TIME]
     read = {group: component(nodes[group]) for group in ["task", "model", "optimizer", *groups]}
+    if parent:
+        read["parent"] = {key: parent[key] for key in ("digest", "nodes")}
     return _plan("train", read, _user_files(nodes)) | {"variant": name, "seeds": seeds}
 
 
@@ -63,7 +70,7 @@ def evaluate_plan(name: str, variant: dict[str, Any], train: dict[str, Any]) -> 
         "variant": name,
         "train_nodes": train["nodes"],
         "chosen": variant["chosen"],
-        "used": [*train["nodes"], "size"],
+        "used": [*train["nodes"], *nodes["task"].get("_uses_", []), "size"],
     }
 
 

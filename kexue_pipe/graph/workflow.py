@@ -68,14 +68,15 @@ def _cache() -> Cache:
 
 @cache
 def variant(name: str) -> dict[str, Any]:
-    """Give the options and nodes of a variant, and its name in each stage."""
+    """Give the options and nodes of a variant, its name in each stage, and its parent."""
 
     def compute() -> dict[str, Any]:
         from kexue_pipe.graph.names import stage_name, variant_of_name
 
         found = variant_of_name(name)
         names = {stage: stage_name(name, stage) for stage in ("train", "evaluate")}
-        return {"chosen": found.chosen, "nodes": found.nodes, "names": names}
+        plain = {"chosen": found.chosen, "nodes": found.nodes, "parent": found.parent}
+        return plain | {"names": names}
 
     return _cache().get(f"variant {name}", compute)
 
@@ -112,10 +113,26 @@ def train_plan_of(name: str) -> Planned:
         raise Refused(
             f"{name} trains nothing of its own; ask for {variant(name)['names']['train']}"
         )
-    folder = Path(f"results/train/{name}")
-    seeds = max(_run["seeds"], outputs.finished_seeds(folder / "checkpoints.json"))
-    plan = plans.train_plan(name, variant(name), seeds)
-    return plan, outputs.train_outputs(folder, seeds)
+    parent, seeds = variant(name)["parent"], _seeds(name)
+    plan = plans.train_plan(name, variant(name), seeds, parent and train_plan_of(parent)[0])
+    return plan, outputs.train_outputs(_manifest(name).parent, seeds)
+
+
+def _manifest(name: str) -> Path:
+    return Path(f"results/train/{variant(name)['names']['train']}/checkpoints.json")
+
+
+def _seeds(name: str) -> int:
+    """Count the seeds of a training: those asked for, and those it has, if its parent has them."""
+    parent = variant(name)["parent"]
+    have = outputs.finished_seeds(_manifest(name))
+    return max(_run["seeds"], min(have, _seeds(parent)) if parent else have)
+
+
+def _ancestors(name: str) -> list[str]:
+    """List the manifests of the trainings that a variant starts from."""
+    parent = variant(name)["parent"]
+    return [str(_manifest(parent)), *_ancestors(parent)] if parent else []
 
 
 @cache
@@ -210,7 +227,6 @@ train_plan = _input_function(_written(train_plan_of), "variant")
 evaluate_plan = _input_function(_written(evaluate_plan_of), "variant")
 collect_plan = _input_function(_written(collect_plan_of), "suite")
 report_plan = _input_function(_written(report_plan_of), "suite")
-checkpoints = _input_function(
-    lambda name: f"results/train/{variant(name)['names']['train']}/checkpoints.json", "variant"
-)
+checkpoints = _input_function(lambda name: str(_manifest(name)), "variant")
+parents = _input_function(_ancestors, "variant")
 collected_from = _input_function(_collected_from, "suite")

@@ -81,6 +81,11 @@ class Autoencoder(Model):
         z = self.encoder(x)  # (B, D, h / p, w / p)
         return self.quantizer(z.movedim(1, 3).flatten(0, 2), generator, progress)
 
+    def codes(self, x: Tensor) -> Tensor:
+        """Give the code of each token of pictures, (B, 1, h, w) -> (B, h / p, w / p) int64."""
+        z = self.encoder(x)  # (B, D, h / p, w / p)
+        return self.quantizer.encode(z.movedim(1, 3).flatten(0, 2)).view(-1, *z.shape[2:])
+
     def decode(self, z: Tensor, x: Tensor) -> Tensor:
         """Give pictures of the shape of x from their latents, (N, D) -> (B, 1, h, w)."""
         p = self.token_size

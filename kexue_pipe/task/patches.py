@@ -81,6 +81,22 @@ class Patches:
             tiles.setdefault(name, []).append(self._photographs[name][y : y + s, x : x + s])
         return {name: _scaled(np.stack(group)[:, None]) for name, group in tiles.items()}
 
+    def squares(self, split: str) -> Tensor:
+        """Give the whole super-blocks (n, 1, 64, 64) of a split."""
+        found = [
+            photograph[y : y + BLOCK, x : x + BLOCK]
+            for name, photograph in self._photographs.items()
+            for y in range(0, photograph.shape[0] - BLOCK + 1, BLOCK)
+            for x in range(0, photograph.shape[1] - BLOCK + 1, BLOCK)
+            if name != self.out_of_domain and _split_of(name, y, x) == split
+        ]
+        if not found:
+            raise ValueError(
+                f"task.path={self.path} leaves no square of {BLOCK} x {BLOCK} pixels for the "
+                f"{split} part; add more or larger pictures"
+            )
+        return _scaled(np.stack(found)[:, None])
+
     def whole_image(self, name: str) -> Tensor:
         """Give a whole photograph (1, 1, height, width)."""
         return _scaled(self._photographs[name][None, None])
@@ -105,8 +121,7 @@ class Patches:
             height, width = photograph.shape
             for y in range(0, height - s + 1, s):
                 for x in range(0, width - s + 1, s):
-                    block = f"{name}/{y // BLOCK}/{x // BLOCK}"
-                    tiles[SPLITS[crc32(block.encode()) % len(SPLITS)]].append((name, y, x))
+                    tiles[_split_of(name, y, x)].append((name, y, x))
         for split, group in tiles.items():
             if not group:
                 raise ValueError(
@@ -114,6 +129,12 @@ class Patches:
                     f"by squares of {BLOCK} x {BLOCK} pixels; add more or larger pictures"
                 )
         return tiles
+
+
+def _split_of(name: str, y: int, x: int) -> str:
+    """Give the split of the super-block in which a pixel of a photograph lies."""
+    block = f"{name}/{y // BLOCK}/{x // BLOCK}"
+    return SPLITS[crc32(block.encode()) % len(SPLITS)]
 
 
 def _scaled(grey: np.ndarray) -> Tensor:

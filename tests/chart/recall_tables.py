@@ -41,9 +41,9 @@ def levels() -> list[dict[str, Any]]:
     """Give what the text and recall tasks are compared with."""
     rows = []
     for length in LENGTHS:
-        place = {"variant": "task=text", "stream": "natural", "length": length}
+        place = {"variant": "task=text", "seed": 0, "stream": "natural", "length": length}
         rows.append(place | {"level": "unigram", "loss": 2.0, "accuracy": 0.2})
-        place = {"variant": "task=recall", "stream": "recall", "length": length}
+        place = {"variant": "task=recall", "seed": 0, "stream": "recall", "length": length}
         rows.append(place | {"level": "ceiling", "loss": 0.0, "accuracy": 1.0})
     return rows
 

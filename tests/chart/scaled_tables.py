@@ -76,7 +76,7 @@ def tables(suffixes: dict[str, list[str]], seeds: int = 3) -> dict[str, pl.DataF
                 run = {"variant": name, "seed": seed}
                 (_image if task == "patches" else _decoder)(rows, run, task, parts)
     for length in LENGTHS:
-        for place in ({"variant": "task=text", "stream": "natural"},):
+        for place in ({"variant": "task=text", "seed": 0, "stream": "natural"},):
             for level, loss in (("unigram", 2.9), ("5-gram", 1.6)):
                 rows["levels"].append(place | {"length": length, "level": level, "loss": loss})
     return {kind: _frame(kind, rows[kind]) for kind in TABLES}

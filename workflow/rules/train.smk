@@ -1,6 +1,8 @@
 rule train:
     input:
         plan=graph.train_plan,
+        # before it, but no reason to run it: the plan holds the digest of the parent
+        parents=ancient(graph.parents),
     output:
         manifest="results/train/{variant}/checkpoints.json",
         training="results/train/{variant}/training.parquet",
