@@ -11,29 +11,31 @@ from typing import Any
 
 import polars as pl
 
-from kexue_pipe.core.tables import TABLES, empty, read_table, write_table
+from kexue_pipe.core.tables import JUDGED, TABLES, empty, read_table, write_table
 from kexue_pipe.graph.worker import load_plan, run, say
 
 SOURCES = {
-    **{kind: ["evaluate"] for kind in TABLES},
+    **{kind: ["evaluate"] for kind in TABLES if kind not in JUDGED},
     "training": ["train"],
     "timing": ["train", "evaluate"],
 }
 
 
-def collect(kind: str, variants: dict[str, str], seeds: int, results: Path) -> pl.DataFrame:
-    """Stack one kind of table over variants and keep the first seeds.
+def collect(kind: str, variants: dict[str, dict[str, Any]], results: Path) -> pl.DataFrame:
+    """Stack one kind of table over variants and keep the first seeds of each.
 
-    `variants` maps the name of an evaluation to that of its training, whose rows take its name.
+    `variants` maps the name of an evaluation to the name of its training, whose rows take its name,
+    and to how many `seeds` are kept.
     """
     frames = [empty(kind)]
-    for name, trained in variants.items():
-        folders = {"train": results / "train" / trained, "evaluate": results / "evaluate" / name}
+    for name, asked in variants.items():
+        folders = {"train": asked["trained"], "evaluate": name}
         for stage in SOURCES[kind]:
-            frame = read_table(kind, folders[stage] / f"{kind}.parquet")
+            frame = read_table(kind, results / stage / folders[stage] / f"{kind}.parquet")
+            if "seed" in frame.columns:
+                frame = frame.filter(pl.col("seed") < asked["seeds"])
             frames.append(frame.with_columns(pl.lit(name).alias("variant")))
-    stacked = pl.concat(frames)
-    return stacked.filter(pl.col("seed") < seeds) if "seed" in stacked.columns else stacked
+    return pl.concat(frames)
 
 
 def main() -> None:
@@ -44,8 +46,8 @@ def main() -> None:
     arguments = parser.parse_args()
     plan = load_plan(arguments.plan)
     nodes: dict[str, Any] = plan["nodes"]
-    for kind in TABLES:
-        frame = collect(kind, nodes["variants"], nodes["seeds"], arguments.output.parents[1])
+    for kind in SOURCES:
+        frame = collect(kind, nodes["variants"], arguments.output.parents[1])
         write_table(kind, frame, arguments.output / f"{kind}.parquet", plan["digest"])
         say(f"collect {nodes['suite']}: {kind}, {len(frame)} rows")
 

@@ -21,10 +21,10 @@ from kexue_pipe.core.components import build_model, build_task, load_parent
 from kexue_pipe.core.contracts import Model, SequenceTask, Task
 from kexue_pipe.core.device import choose_device, machine
 from kexue_pipe.core.store import load_weights
-from kexue_pipe.core.tables import TABLES, empty, read_table, write_table
+from kexue_pipe.core.tables import JUDGED, TABLES, empty, read_table, write_table
 from kexue_pipe.graph.worker import load_plan, run, say
 
-KINDS = tuple(kind for kind in TABLES if kind != "training")
+KINDS = tuple(kind for kind in TABLES if kind not in ("training", *JUDGED))
 LEAK_ERRORS = 4  # standard errors below the optimum at which a loss is no luck
 
 

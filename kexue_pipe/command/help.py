@@ -7,6 +7,7 @@ from kexue_pipe.graph.options import CONF, GROUP_DOC, options, sentence, subgrou
 USAGE = """\
 kexue-pipe OVERRIDES        train, evaluate and report one variant beside the default suite
 kexue-pipe -m OVERRIDES     the same for every point of a sweep, as one graph
+kexue-pipe claim=NAME       run what one claim of conf/claim/ needs and print its verdict
 kexue-pipe why FILE         what a file was made from, what changed since, what would run again
 kexue-pipe list             what stands in results/, how large it is, which suites use it
 kexue-pipe prune            which checkpoints no suite uses; dry_run=false deletes them

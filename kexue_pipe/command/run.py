@@ -4,14 +4,13 @@ Its report shows them beside the finished rows of the default suite.
 """
 
 import hashlib
-import os
 import shlex
-import sys
-from pathlib import Path
 from typing import Any
 
 import yaml
 
+from kexue_pipe.command.claim import judge
+from kexue_pipe.command.snakemake import snakemake
 from kexue_pipe.core.files import atomic_write
 from kexue_pipe.graph.compose import convert
 from kexue_pipe.graph.errors import Refused
@@ -19,23 +18,20 @@ from kexue_pipe.graph.names import variant
 from kexue_pipe.graph.request import RUN_KEYS, parse_override
 from kexue_pipe.graph.suites import RUN_SUITES, expand, split_sweep
 
-DEFAULTS = {"seeds": 3, "device": "auto", "dry_run": False, "report.language": "en"}
+DEFAULTS = {"seeds": 3, "device": "auto", "dry_run": False, "claim": "", "report.language": "en"}
 
 
 def run(overrides: list[str], multirun: bool) -> int:
     """Hand one variant, or the variants of a sweep, to Snakemake; give its exit code."""
     settings, overrides = run_keys(overrides)
+    if claim := settings.pop("claim", None):
+        if multirun:
+            raise Refused(f"claim={claim}: a claim has its own variants; drop -m")
+        return judge(claim, overrides, settings)
     name = _sweep_suite(overrides) if multirun else variant(overrides).name
     page = f"results/report/{name}.html"
-    command = [str(Path(sys.executable).with_name("snakemake")), page, "--cores", "all"]
-    if settings.pop("dry_run", False):
-        command.append("--dry-run")
-    if settings:
-        # the last word is the key that `snakemake --config` takes
-        command += ["--config", *(f"{k.split('.')[-1]}={value}" for k, value in settings.items())]
-    print(shlex.join(["snakemake", *command[1:]]), flush=True)
-    code = os.spawnv(os.P_WAIT, command[0], command)
-    if code == 0 and "--dry-run" not in command:
+    code = snakemake(page, settings)
+    if code == 0 and not settings.get("dry_run"):
         print(f"\n{page} shows {name} beside the default suite")
     return code
 

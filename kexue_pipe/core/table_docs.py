@@ -24,6 +24,8 @@ ROWS = {
     "codes": "the use of one code book",
     "reconstruction": "the reconstruction of one image, or of one image's test tiles",
     "timing": "one stage of one run (the only table that differs between two runs)",
+    "claims": "one claim of the ledger",
+    "claim_values": "one side of a claim, or their difference, for one seed",
 }
 
 COLUMNS = {
@@ -127,6 +129,43 @@ COLUMNS = {
         "seconds": "wall time of the computation, s",
         "tokens_per_second": "tokens (pixels for images) processed per second",
         "machine": "processor and threads",
+    },
+    "claims": {
+        "claim": "name of its file in `conf/claim/`",
+        "entry": "claims of one entry are parts of one statement; null if it stands alone",
+        "post": "number of the post in the archive of kexue.fm; null if only a paper says it",
+        "source": "post and paper that say it",
+        "statement": "what is claimed",
+        "published": "figure of the source, where there is one",
+        "scope": "what the verdict holds for",
+        "verdict": "supported, contradicted, inconclusive or not run",
+        "reason": "why there is no verdict; empty if there is one",
+        "direction": (
+            "what has to hold for left - right: greater or less by the smallest effect, equal "
+            "within it, or not less, not greater by it"
+        ),
+        "unit": "unit of the sides",
+        "smallest": "smallest effect that matters, chosen before any result was seen",
+        "why": "why that is the smallest",
+        "left": "mean of the left side over seeds",
+        "right": "mean of the right side",
+        "mean": "mean of left - right, paired by seed",
+        "low": "lower end of its 95 % t-interval, not adjusted; null below 3 seeds",
+        "high": "upper end",
+        "effect": "mean over the standard deviation of one seed",
+        "p": "p-value of the test that the estimate has to pass",
+        "p_holm": "the same after Holm within the claims of one source",
+        "seeds": "seeds; null where nothing is random",
+        "unsolved": "runs that diverged or have not solved their task in range, and take no part",
+        "seeds_needed": "seeds that decide with probability 0.8 if the observed numbers are true",
+        "rate_shift": "change of seed 0's difference at the best learning rate of each variant",
+        "rival": "claim that says otherwise",
+    },
+    "claim_values": {
+        "claim": "name of the claim",
+        "side": "left, right or difference",
+        "seed": "training seed; draw of a study without training",
+        "value": "its value",
     },
 }
 

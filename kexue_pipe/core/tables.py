@@ -13,6 +13,7 @@ import polars as pl
 from kexue_pipe.core.files import atomic_path
 
 DIGEST_KEY = "kexue_pipe.digest"
+JUDGED = ("claims", "claim_values")  # tables that are made from the collected ones
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,46 @@ TABLES: dict[str, Table] = {
             "seconds": pl.Float64,
             "tokens_per_second": pl.Float64,
             "machine": pl.String,
+        },
+    ),
+    "claims": Table(
+        key=("claim",),
+        columns={
+            "claim": pl.String,
+            "entry": pl.String,
+            "post": pl.Int64,
+            "source": pl.String,
+            "statement": pl.String,
+            "published": pl.String,
+            "scope": pl.String,
+            "verdict": pl.String,
+            "reason": pl.String,
+            "direction": pl.String,
+            "unit": pl.String,
+            "smallest": pl.Float64,
+            "why": pl.String,
+            "left": pl.Float64,
+            "right": pl.Float64,
+            "mean": pl.Float64,
+            "low": pl.Float64,
+            "high": pl.Float64,
+            "effect": pl.Float64,
+            "p": pl.Float64,
+            "p_holm": pl.Float64,
+            "seeds": pl.Int64,
+            "unsolved": pl.Int64,
+            "seeds_needed": pl.Int64,
+            "rate_shift": pl.Float64,
+            "rival": pl.String,
+        },
+    ),
+    "claim_values": Table(
+        key=("claim", "side", "seed"),
+        columns={
+            "claim": pl.String,
+            "side": pl.String,
+            "seed": pl.Int64,
+            "value": pl.Float64,
         },
     ),
 }

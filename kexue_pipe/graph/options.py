@@ -19,7 +19,7 @@ GROUP_DOC = re.compile(r"^  - (\w+): .*# (.*)$", re.M)  # a line of the defaults
 def is_group(group: str) -> bool:
     """Tell whether a path like `attention/mask` is a group of options that a variant chooses."""
     plain = all(part.isidentifier() for part in group.split("/"))
-    return plain and group != "suite" and (CONF / group).is_dir()
+    return plain and group not in ("suite", "claim") and (CONF / group).is_dir()
 
 
 @cache

@@ -22,6 +22,7 @@ PACKAGES = {
     "train": ["torch", "numpy"],
     "evaluate": ["torch", "numpy", "polars"],
     "collect": ["polars"],
+    "claims": ["polars", "numpy", "scipy"],
     "report": ["polars", "altair", "vl-convert-python", "scipy"],
 }
 
@@ -75,11 +76,15 @@ def evaluate_plan(name: str, variant: dict[str, Any], train: dict[str, Any]) -> 
 
 
 def collect_plan(
-    suite: str, seeds: int, trained: dict[str, str], digests_of: dict[str, str]
+    suite: str, variants: dict[str, Any], digests_of: dict[str, str]
 ) -> dict[str, Any]:
-    """Give the plan of collecting a suite: its evaluations, their trainings and their digests."""
-    read = {"suite": suite, "seeds": seeds, "variants": trained}
-    return _plan("collect", read, digests_of)
+    """Give the plan of collecting a suite: evaluations with training and seeds, their digests."""
+    return _plan("collect", {"suite": suite, "variants": variants}, digests_of)
+
+
+def claims_plan(suite: str, claims: dict[str, Any], inputs: dict[str, str]) -> dict[str, Any]:
+    """Give the plan of judging the claims on the tables of a suite."""
+    return _plan("claims", {"suite": suite, "claims": claims}, inputs)
 
 
 def report_plan(

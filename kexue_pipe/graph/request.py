@@ -16,7 +16,7 @@ from hydra.errors import HydraException
 from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.options import COLLECTIONS, check_option, is_group
 
-RUN_KEYS = ("device", "seeds", "dry_run", "report.language")
+RUN_KEYS = ("claim", "device", "seeds", "dry_run", "report.language")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from kexue_pipe.graph.errors import Misfit, Refused
 from kexue_pipe.graph.options import CONF, suggest
 
 RUN_SUITES = Path("results/suites")  # suites that `kexue-pipe -m` made
-KEYS = {"sweeps", "seeds", "beside"}
+KEYS = {"sweeps", "seeds", "beside", "claims", "rates"}
+CLAIM = "claim="  # how the name of a suite of one claim begins
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,12 @@ class Suite:
     """A named set of variants."""
 
     name: str
-    sweeps: list[str]
+    sweeps: list[str] = field(default_factory=list)
     seeds: int = 3
     beside: str | None = None  # suite whose finished rows are shown beside this one's
+    claims: list[str] | str = field(default_factory=list)  # whose runs it consists of, or `all`
+    rates: list[float] = field(default_factory=list)  # learning rates that claims are tried at
+    overrides: list[str] = field(default_factory=list)  # of every variant of its claims
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Expansion:
 
     variants: list[str]
     skipped: list[dict[str, str]] = field(default_factory=list)
+    seeds: dict[str, int] = field(default_factory=dict)  # of variants that need another number
+    claims: dict[str, Any] = field(default_factory=dict)  # by name, as they are tried here
 
     def plain(self) -> dict[str, Any]:
         """Give plain data for the cache."""
@@ -52,6 +58,10 @@ def load_suite(name: str) -> Suite:
     for path in (CONF / "suite" / f"{name}.yaml", RUN_SUITES / f"{name}.yaml"):
         if "/" not in name and path.is_file():
             return _read(name, path)
+    if name.startswith(CLAIM):
+        claim, *overrides = split_name(name.removeprefix(CLAIM))
+        rates = load_suite("claims").rates
+        return Suite(name, claims=[claim], rates=rates, overrides=overrides, beside="default")
     if name.startswith("task="):
         return Suite(name, [shlex.join(split_name(name))], beside="default")
     raise Refused(f"suite={name}: there is no such suite; {suggest(name, suite_names())}")
@@ -62,11 +72,29 @@ def _read(name: str, path: Path) -> Suite:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as error:
         raise Refused(f"{path} is no yaml file: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict) or not content.get("sweeps") or set(content) - KEYS:
+    given = isinstance(content, dict) and (content.get("sweeps") or content.get("claims"))
+    if not given or set(content) - KEYS:
         raise Refused(
-            f"{path} must hold `sweeps`, a list of sweep lines, and may hold seeds, beside"
+            f"{path} must hold `sweeps`, a list of sweep lines, or `claims`, a list of claims or "
+            "all, and may hold seeds, beside, rates"
         )
     return Suite(name, **content)
+
+
+def expansion(suite: Suite) -> Expansion:
+    """Expand a suite: its sweeps, or the runs that its claims need."""
+    from kexue_pipe.graph import ledger
+
+    if not suite.claims:
+        return expand(suite.sweeps)
+    claims = {
+        name: ledger.resolved(claim, suite.overrides, suite.rates)
+        for name, claim in ledger.chosen(suite.claims).items()
+    }
+    seeds = ledger.wanted(claims)
+    left_out = {f"claim={name}": c["reason"] for name, c in claims.items() if c["reason"]}
+    skipped = [{"name": name, "reason": reason} for name, reason in left_out.items()]
+    return Expansion([*seeds], skipped, seeds, claims)
 
 
 def expand(sweeps: list[str]) -> Expansion:

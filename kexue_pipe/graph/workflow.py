@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from kexue_pipe.graph import outputs, plans
+from kexue_pipe.graph import ledger, outputs, plans, suites
 from kexue_pipe.graph.cache import Cache
 from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.sources import ROOT
@@ -26,16 +26,18 @@ EVALUATED = (
 )  # fmt: skip
 TRAINED = ("training", "timing")
 COLLECTED = ("variants", "runs", "training", *EVALUATED[2:])
+JUDGED = ("claims", "claim_values")
 
 Planned = tuple[dict[str, Any], outputs.Outputs]  # what a job is to do, and what it writes
-_run: dict[str, Any] = {"seeds": 3, "language": "en"}  # what the command line asks of every variant
+# what the command line asks: a suite, and seeds for all of its variants, or null for its own number
+_run: dict[str, Any] = {"suite": "default", "seeds": None, "language": "en"}
 _locks: list[IO[str]] = []  # an open lock is held until the process ends, however it ends
 
 
 def configure(suite: str, seeds: int | None, device: str, language: str = "en") -> None:
     """Set what this run asks of every variant, and the environment of its jobs."""
-    _run["seeds"] = load_suite(suite).seeds if seeds is None else seeds
-    _run["language"] = language
+    load_suite(suite)  # refuses one that does not exist
+    _run.update(suite=suite, seeds=seeds, language=language)
     os.environ |= {
         # the Python that runs Snakemake runs the jobs: `.venv/bin/snakemake` needs no activation
         "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]),
@@ -84,14 +86,19 @@ def variant(name: str) -> dict[str, Any]:
 @cache
 def expansion(suite: str) -> dict[str, Any]:
     """Give the variants of a suite and the combinations that it skips."""
-    sweeps = load_suite(suite).sweeps
+    found = load_suite(suite)
+    key = json.dumps([found.sweeps, found.claims, found.rates, found.overrides])
+    return _cache().get(f"suite {key}", lambda: suites.expansion(found).plain())
 
-    def compute() -> dict[str, Any]:
-        from kexue_pipe.graph.suites import expand
 
-        return expand(sweeps).plain()
-
-    return _cache().get(f"sweeps {json.dumps(sweeps)}", compute)
+@cache
+def _asked(name: str) -> int:
+    """Give the seeds that this run asks of a variant."""
+    suite = load_suite(_run["suite"])
+    own = expansion(suite.name)["seeds"].get(name, suite.seeds) if suite.claims else suite.seeds
+    if own == 1:  # also where more are asked: claims try other learning rates with one seed
+        return 1 if suite.claims else _run["seeds"] or 1
+    return _run["seeds"] or own
 
 
 @cache
@@ -126,7 +133,7 @@ def _seeds(name: str) -> int:
     """Count the seeds of a training: those asked for, and those it has, if its parent has them."""
     parent = variant(name)["parent"]
     have = outputs.finished_seeds(_manifest(name))
-    return max(_run["seeds"], min(have, _seeds(parent)) if parent else have)
+    return max(_asked(name), min(have, _seeds(parent)) if parent else have)
 
 
 def _ancestors(name: str) -> list[str]:
@@ -147,23 +154,33 @@ def evaluate_plan_of(name: str) -> Planned:
 def collect_plan_of(suite: str) -> Planned:
     """Plan the collection of a suite."""
     names = evaluated_names(suite)
-    trained = {name: variant(name)["names"]["train"] for name in names}
+    asked = {
+        name: {"trained": variant(name)["names"]["train"], "seeds": _asked(name)} for name in names
+    }
     made_from = {name: evaluate_plan_of(name)[0]["digest"] for name in names}
-    plan = plans.collect_plan(suite, _run["seeds"], trained, made_from)
+    plan = plans.collect_plan(suite, asked, made_from)
     return plan, outputs.tables(f"results/tables/{suite}", COLLECTED)
+
+
+@cache
+def claims_plan_of(suite: str) -> Planned:
+    """Plan the verdicts of a suite: on its own claims, or on all whose runs it happens to hold."""
+    claims = expansion(suite)["claims"] or ledger.ledger()
+    plan = plans.claims_plan(suite, claims, {"collect": collect_plan_of(suite)[0]["digest"]})
+    return plan, outputs.tables(f"results/tables/{suite}", JUDGED)
 
 
 @cache
 def report_plan_of(suite: str) -> Planned:
     """Plan the report of a suite."""
-    inputs = {"collect": collect_plan_of(suite)[0]["digest"]}
+    inputs = {"claims": claims_plan_of(suite)[0]["digest"]}
     charts = variant(expansion(suite)["variants"][0])["nodes"]["chart"]
     plan = plans.report_plan(suite, charts, _metrics(), inputs, _run["language"]) | {
         "git": _commit(),
         "variants": evaluated_names(suite),
         "skipped": expansion(suite)["skipped"],
         "beside": _beside(suite),
-        "seeds": _run["seeds"],
+        "aside": [name for name, seeds in expansion(suite)["seeds"].items() if seeds == 1],
     }
     return plan, outputs.page(f"results/report/{suite}.html")
 
@@ -226,6 +243,7 @@ def _beside(suite: str) -> str | None:
 train_plan = _input_function(_written(train_plan_of), "variant")
 evaluate_plan = _input_function(_written(evaluate_plan_of), "variant")
 collect_plan = _input_function(_written(collect_plan_of), "suite")
+claims_plan = _input_function(_written(claims_plan_of), "suite")
 report_plan = _input_function(_written(report_plan_of), "suite")
 checkpoints = _input_function(lambda name: str(_manifest(name)), "variant")
 parents = _input_function(_ancestors, "variant")

@@ -16,10 +16,31 @@ rule collect:
         " 2>&1 | tee {log:q}"
 
 
+rule claims:
+    input:
+        plan=graph.claims_plan,
+        tables=expand("results/tables/{{suite}}/{table}.parquet", table=graph.COLLECTED),
+    output:
+        expand("results/tables/{{suite}}/{table}.parquet", table=graph.JUDGED),
+    log:
+        "results/logs/claims/{suite}.log",
+    benchmark:
+        "results/benchmarks/claims/{suite}.tsv"
+    conda:
+        "../envs/kexue_pipe.yaml"
+    threads: 1
+    shell:
+        "python -m kexue_pipe.claims {input.plan:q} results/tables/{wildcards.suite:q}"
+        " 2>&1 | tee {log:q}"
+
+
 rule report:
     input:
         plan=graph.report_plan,
-        tables=expand("results/tables/{{suite}}/{table}.parquet", table=graph.COLLECTED),
+        tables=expand(
+            "results/tables/{{suite}}/{table}.parquet",
+            table=graph.COLLECTED + graph.JUDGED,
+        ),
     output:
         report(
             "results/report/{suite}.html",
@@ -42,7 +63,10 @@ rule report:
 rule figures:
     input:
         plan=graph.report_plan,
-        tables=expand("results/tables/{{suite}}/{table}.parquet", table=graph.COLLECTED),
+        tables=expand(
+            "results/tables/{{suite}}/{table}.parquet",
+            table=graph.COLLECTED + graph.JUDGED,
+        ),
     output:
         directory("results/report/figures/{suite}"),
     log:

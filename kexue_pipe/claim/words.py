@@ -1,0 +1,46 @@
+"""A claim in words, as the terminal shows it."""
+
+from typing import Any
+
+SIGNS = {
+    "greater": "left - right is at least {0}",
+    "less": "left - right is at most -{0}",
+    "equal": "left - right is within {0} of 0",
+    "not_less": "left - right is more than -{0}",
+    "not_greater": "left - right is less than {0}",
+}
+
+
+def hypothesis(row: dict[str, Any]) -> str:
+    """Say what has to hold."""
+    return SIGNS[row["direction"]].format(f"{row['smallest']:g} {row['unit']}")
+
+
+def told(row: dict[str, Any]) -> str:
+    """Give the verdict of a claim with its numbers, some lines."""
+    reason = f" ({row['reason']})" if row["reason"] else ""
+    lines = [f"{row['claim']}: {row['verdict']}{reason}", f"  {row['statement']}"]
+    lines.append(f"  source      {row['source']}")
+    if row["published"]:
+        lines.append(f"  published   {row['published']}")
+    if row["mean"] is not None:
+        lines.append(f"  left        {row['left']:.4g} {row['unit']}")
+        lines.append(f"  right       {row['right']:.4g} {row['unit']}")
+        lines.append(f"  difference  {_interval(row)}")
+        lines.append(f"  supported   if {hypothesis(row)}: {row['why']}")
+    if row["p_holm"] is not None:
+        lines.append(f"  p           {row['p']:.2g}, Holm-adjusted {row['p_holm']:.2g}")
+    if row["rate_shift"] is not None:
+        lines.append(f"  best rates  change the difference by {row['rate_shift']:.3g} (seed 0)")
+    lines.append(f"  scope       {row['scope']}")
+    return "\n".join(lines)
+
+
+def _interval(row: dict[str, Any]) -> str:
+    text = f"{row['mean']:.4g} {row['unit']}"
+    if row["seeds"] is None:
+        return f"{text}, exact"
+    if row["low"] is None:
+        return f"{text}, {row['seeds']} seeds"
+    text += f" [{row['low']:.4g}, {row['high']:.4g}], {row['seeds']} seeds"
+    return text if row["effect"] is None else f"{text}, {row['effect']:.2g} standard deviations"
