@@ -18,22 +18,25 @@ from kexue_pipe.core import findings, statistics, theme
 from kexue_pipe.core.figures import write_figures
 from kexue_pipe.core.files import atomic_write
 from kexue_pipe.core.language import Language
-from kexue_pipe.core.tables import TABLES, read_table
+from kexue_pipe.core.tables import JUDGED, TABLES, read_table
 from kexue_pipe.graph.worker import load_plan, run, say
 from kexue_pipe.page import contents, page, plots
 
 SECTIONS = plots.SECTIONS
+MEASURED = [kind for kind in TABLES if kind not in JUDGED]
 
 
 def load(folder: str | Path, beside: str | Path | None, plan: dict) -> dict[str, pl.DataFrame]:
     """Read the tables of a suite, add the baseline's rows that it lacks, and name every series."""
     tables = {kind: read_table(kind, Path(folder) / f"{kind}.parquet") for kind in TABLES}
+    aside = pl.col("variant").is_in(plan.get("aside", []))
+    tables |= {kind: tables[kind].filter(~aside) for kind in MEASURED}
     new: list[str] = []
     if beside is not None:
         own = tables["variants"]["variant"].to_list()
         known = read_table("variants", Path(beside) / "variants.parquet")["variant"].to_list()
         new = [name for name in own if name not in known]
-        for kind in TABLES:
+        for kind in MEASURED:
             rest = read_table(kind, Path(beside) / f"{kind}.parquet")
             rest = rest.filter(~pl.col("variant").is_in(own))
             tables[kind] = pl.concat([tables[kind], rest]).sort(TABLES[kind].key)

@@ -11,6 +11,8 @@ from typing import Any
 import polars as pl
 import yaml
 
+from kexue_pipe.core.tables import JUDGED, empty
+
 TESTS = Path(__file__).parent
 FOLDER = TESTS.parent / "kexue_pipe" / "page"
 SYNTHETIC = SimpleNamespace(**runpy.run_path(str(TESTS / "chart" / "conftest.py")))
@@ -43,7 +45,7 @@ def evil_tables() -> dict[str, pl.DataFrame]:
 def write(tables: dict[str, pl.DataFrame], folder: Path) -> Path:
     """Write the tables into a folder."""
     folder.mkdir(exist_ok=True)
-    for kind, frame in tables.items():
+    for kind, frame in ({kind: empty(kind) for kind in JUDGED} | tables).items():
         frame.write_parquet(folder / f"{kind}.parquet")
     return folder
 

@@ -15,7 +15,7 @@ MISTAKES = {
     ("kexue-pipe", "-m", "seeds=1,2"): "for the whole run",
     ("kexue-pipe", "-m", "position=ropee,alibi"): "did you mean rope?",
     ("kexue-pipe", "device=tpu"): "is not one of",
-    ("snakemake", "-j8", "--config", "suite=nope"): "there is no such suite; known: default",
+    ("snakemake", "-j8", "--config", "suite=nope"): "there is no such suite; known: claims",
     ("snakemake", "-j8", "--config", "sed=3"): "'sed' was unexpected",
     ("snakemake", "-j8", "--config", "seeds=0"): "less than the minimum of 1",
     ("snakemake", "-n", "results/train/task=text,position=rope/checkpoints.json"): "ask for task=t",

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from kexue_pipe.core.tables import TABLES
+from kexue_pipe.core.tables import JUDGED, TABLES
 from kexue_pipe.core.theme import identify
 from tests.chart import recall_tables
 
@@ -58,7 +58,7 @@ def raw_tables(seeds: int = 3) -> dict[str, pl.DataFrame]:
     """Give the tables as `collect` writes them."""
     recall = recall_tables.RECALL
     names = sorted({name for name, _ in [*TEXT, *REPEAT, *recall]})
-    rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in TABLES}
+    rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in TABLES if kind not in JUDGED}
     rows["levels"] += recall_tables.levels()
     for name in names + sorted(PATCHES):
         task = name.split(",")[0].removeprefix("task=")
@@ -118,7 +118,7 @@ def raw_tables(seeds: int = 3) -> dict[str, pl.DataFrame]:
         for seed in range(seeds):
             run = {"variant": name, "seed": seed, "extension": extension, "stream": "recall"}
             rows["extrapolation"] += recall_tables.extrapolation(run, values)
-    return {kind: _frame(kind, rows[kind]) for kind in TABLES}
+    return {kind: _frame(kind, rows[kind]) for kind in TABLES if kind not in JUDGED}
 
 
 def _extrapolation(run: dict, values: tuple, text: bool) -> list[dict]:

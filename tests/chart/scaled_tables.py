@@ -9,7 +9,7 @@ from zlib import crc32
 import polars as pl
 from PIL import Image
 
-from kexue_pipe.core.tables import TABLES
+from kexue_pipe.core.tables import JUDGED, TABLES
 
 N, LENGTHS = 64, (64, 128, 256, 512, 1024)
 CONTROLS = ("none", "truncate", "window")
@@ -66,7 +66,7 @@ def metrics() -> pl.DataFrame:
 
 def tables(suffixes: dict[str, list[str]], seeds: int = 3) -> dict[str, pl.DataFrame]:
     """Give the tables as `collect` writes them, for the variants of each task."""
-    rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in TABLES}
+    rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in TABLES if kind not in JUDGED}
     for task, names in suffixes.items():
         for suffix in names:
             name = f"task={task}" + f",{suffix}" * bool(suffix)
@@ -79,7 +79,7 @@ def tables(suffixes: dict[str, list[str]], seeds: int = 3) -> dict[str, pl.DataF
         for place in ({"variant": "task=text", "seed": 0, "stream": "natural"},):
             for level, loss in (("unigram", 2.9), ("5-gram", 1.6)):
                 rows["levels"].append(place | {"length": length, "level": level, "loss": loss})
-    return {kind: _frame(kind, rows[kind]) for kind in TABLES}
+    return {kind: _frame(kind, rows[kind]) for kind in TABLES if kind not in JUDGED}
 
 
 def _frame(kind: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
