@@ -21,6 +21,7 @@ PLANNED = {
     "train": workflow.train_plan_of,
     "evaluate": workflow.evaluate_plan_of,
     "collect": workflow.collect_plan_of,
+    "claims": workflow.claims_plan_of,
     "report": workflow.report_plan_of,
 }
 FOLDERS = {"tables": "collect"}  # where a folder of results/ is not the word of its rule
@@ -49,6 +50,8 @@ def job_of(file: str, parts: tuple[str, ...]) -> tuple[str, str]:
     if folder == "plans" and len(rest) > 1:
         folder, *rest = rest
     stage = FOLDERS.get(folder, folder)
+    if rest and Path(rest[-1]).stem in workflow.JUDGED:
+        stage = "claims"
     if folder == "store" and rest:
         return "train", _trained(file, rest[0])
     if stage not in PLANNED or not rest:
@@ -76,7 +79,8 @@ def needs(stage: str, name: str) -> list[tuple[str, str]]:
         evaluated = workflow.evaluated_names(name)
     trained = [workflow.variant(e)["names"]["train"] for e in evaluated]
     jobs = [("train", t) for t in trained] + [("evaluate", e) for e in evaluated]
-    jobs += [("collect", name)] if stage == "report" else []
+    jobs += [("collect", name)] if stage in ("claims", "report") else []
+    jobs += [("claims", name)] if stage == "report" else []
     return list(dict.fromkeys([*jobs, (stage, name)]))
 
 
@@ -163,4 +167,5 @@ def stands_on(job: tuple[str, str], plan: dict[str, Any]) -> set[tuple[str, str]
         return {("train", stage_name(name, "train"))}
     if stage == "collect":
         return {("evaluate", evaluated) for evaluated in plan["nodes"]["variants"]}
-    return {("collect", name)} if stage == "report" else set()
+    before = {"claims": "collect", "report": "claims"}
+    return {(before[stage], name)} if stage in before else set()

@@ -76,10 +76,10 @@ def evaluate_plan(name: str, variant: dict[str, Any], train: dict[str, Any]) -> 
 
 
 def collect_plan(
-    suite: str, variants: dict[str, Any], digests_of: dict[str, str]
+    suite: str, seeds: int, variants: dict[str, Any], digests_of: dict[str, str]
 ) -> dict[str, Any]:
     """Give the plan of collecting a suite: evaluations with training and seeds, their digests."""
-    return _plan("collect", {"suite": suite, "variants": variants}, digests_of)
+    return _plan("collect", {"suite": suite, "seeds": seeds, "variants": variants}, digests_of)
 
 
 def claims_plan(suite: str, claims: dict[str, Any], inputs: dict[str, str]) -> dict[str, Any]:

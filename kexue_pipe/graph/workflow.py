@@ -94,11 +94,11 @@ def expansion(suite: str) -> dict[str, Any]:
 @cache
 def _asked(name: str) -> int:
     """Give the seeds that this run asks of a variant."""
-    suite = load_suite(_run["suite"])
-    own = expansion(suite.name)["seeds"].get(name, suite.seeds) if suite.claims else suite.seeds
-    if own == 1:  # also where more are asked: claims try other learning rates with one seed
-        return 1 if suite.claims else _run["seeds"] or 1
-    return _run["seeds"] or own
+    suite, asked = load_suite(_run["suite"]), _run["seeds"]
+    if not suite.claims:
+        return asked or suite.seeds
+    own = expansion(suite.name)["seeds"].get(name, suite.seeds)
+    return 1 if own == 1 else max(own, asked or 0)  # other learning rates are tried with one seed
 
 
 @cache
@@ -158,7 +158,8 @@ def collect_plan_of(suite: str) -> Planned:
         name: {"trained": variant(name)["names"]["train"], "seeds": _asked(name)} for name in names
     }
     made_from = {name: evaluate_plan_of(name)[0]["digest"] for name in names}
-    plan = plans.collect_plan(suite, asked, made_from)
+    seeds = _run["seeds"] or load_suite(_run["suite"]).seeds
+    plan = plans.collect_plan(suite, seeds, asked, made_from)
     return plan, outputs.tables(f"results/tables/{suite}", COLLECTED)
 
 
