@@ -131,10 +131,12 @@ def check_fit(nodes: dict[str, Any], chosen: dict[str, str], named: set[str]) ->
     for group in single:
         for path, node in walk(nodes[group], group):
             if reason := missing_fact(node, facts):
+                here = path.replace(".", "/")
+                near = [g for g in chosen if g.startswith(f"{group}/") and g != here != group]
                 rest = [g for g in single if g not in ALWAYS_USED and g != group]
-                rest = [g for g in rest if g in named] or rest
-                others = ", ".join(f"{g}={chosen[g]}" for g in rest)
-                option = chosen.get(path.replace(".", "/"), "")
+                rest = [g for g in rest if g in named] or ([] if near else rest)
+                others = ", ".join(f"{g.replace('/', '.')}={chosen[g]}" for g in near + rest)
+                option = chosen.get(here, "")
                 raise Misfit(f"{path}={option} does not go with {others or model}: {reason}")
     for collection in ("extension", "metric"):
         for name, node in list(nodes.get(collection, {}).items()):

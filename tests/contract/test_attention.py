@@ -17,17 +17,24 @@ def _fits(attention, position):
 # every attention with a position of each hook, every position with an attention of each family
 ALL = [(a, p) for a in options("attention") for p in ("rope", "alibi", "cope")]
 ALL += [(a, p) for a in ("softmax", "linear") for p in options("position")]
+ALL += [(a, "none") for a in options("attention") if not _fits(a, "rope")]
 PAIRS = [pair for pair in dict.fromkeys(ALL) if _fits(*pair)]
 
 
-def _host(group):
-    """An attention that has a part of the group, such as `mask`."""
-    names = (n for n in options("attention") if any(group in d for d in _dicts(n)))
-    return next(names)
+def _host(group, option):
+    """An attention that has a part of the group, such as `mask`, at best this one."""
+    parts = {n: dict(_parts(n)).get(group) for n in options("attention")}
+    hosts = sorted((parts[n] != option, n) for n in parts if parts[n])
+    return hosts[0][1]
 
 
-def _dicts(name):
-    return [d for d in read_yaml(f"attention/{name}").get("defaults", []) if isinstance(d, dict)]
+def _parts(name):
+    """The nested choices of a yaml file, after those of the one that it starts from."""
+    for entry in read_yaml(f"attention/{name}").get("defaults", []):
+        if isinstance(entry, dict):
+            yield from ((key.removeprefix("override "), option) for key, option in entry.items())
+        elif entry != "_self_":
+            yield from _parts(entry)
 
 
 def _numbers():
@@ -36,7 +43,7 @@ def _numbers():
         *folder, name = path.relative_to(CONF / "attention").with_suffix("").parts
         overrides = [f"attention={name}"]
         if folder:
-            overrides = [f"attention={_host(folder[0])}", f"attention/{folder[0]}={name}"]
+            overrides = [f"attention={_host(folder[0], name)}", f"attention/{folder[0]}={name}"]
         for key, value in read_yaml(path.relative_to(CONF).with_suffix("")).items():
             if key[0] != "_" and isinstance(value, int | float):
                 yield overrides, ".".join(["attention", *folder, key]), value
@@ -125,7 +132,8 @@ def test_rows_keep_what_they_promise(model, monkeypatch):
 
 def test_a_replaced_part_shares_all_parameters(model):
     for attention in model.attentions:
-        twin = attention.replace(layout=attention.layout)
+        name, part = next(attention.named_children())
+        twin = attention.replace(**{name: part})
         pairs = zip(attention.parameters(), twin.parameters(), strict=True)
         assert twin is not attention and all(a is b for a, b in pairs)
 

@@ -29,6 +29,28 @@ def test_biases_need_an_attention_that_has_scores(position: str) -> None:
         variant([f"position={position}", "attention=linear"])
 
 
+@pytest.mark.parametrize("position", ["rope", "rope_2d", "xpos", "alibi"])
+def test_state_spaces_have_no_queries_and_no_scores(position: str) -> None:
+    with pytest.raises(Refused, match=f"position={position} does not go with attention=s4d"):
+        variant([f"position={position}", "attention=s4d"])
+
+
+@pytest.mark.parametrize(
+    ("kernel", "discretisation"),
+    [("s4", "zoh"), ("s4", "none"), ("s4d", "none"), ("rtf", "zoh"), ("rtf", "bilinear")],
+)
+def test_kernels_need_their_kind_of_discretisation(kernel: str, discretisation: str) -> None:
+    found = f"kernel={kernel} does not go with attention.discretisation={discretisation}"
+    with pytest.raises(Refused, match=found):
+        variant(
+            [
+                "attention=ssm",
+                f"attention/kernel={kernel}",
+                f"attention/discretisation={discretisation}",
+            ]
+        )
+
+
 @pytest.mark.parametrize("extension", [*FOLDED, "window", "bca", "logn_clip"])
 def test_masks_and_scores_need_an_attention_that_has_scores(extension: str) -> None:
     with pytest.raises(Refused, match=f"extension={extension} does not apply"):
