@@ -164,6 +164,17 @@ def test_charts_are_described_and_buttons_reached_by_keyboard(browser, charts):
     assert browser.run(f"{controls}.every(e => e.tabIndex >= 0)")
 
 
-def test_a_chart_gives_itself_as_svg(browser):
-    svg = browser.run("[...views.values()][0].view.toSVG()")
-    assert svg.startswith("<svg") and "<script" not in svg
+@pytest.mark.parametrize(
+    ("kind", "start"), [("csv", "split,task,"), ("svg", "<svg"), ("png", "\x89PNG")], ids=str
+)
+def test_the_buttons_of_a_chart_save_it(browser, kind, start):
+    browser.run(
+        "window.saved = []; HTMLAnchorElement.prototype.click = async function () {"
+        " const bytes = new Uint8Array(await (await fetch(this.href)).arrayBuffer());"
+        " saved.push([this.download, String.fromCharCode(...bytes.slice(0, 4000))]); }"
+    )
+    browser.run(f"document.querySelector('#chart-rate_distortion [data-export={kind}]').click()")
+    browser.wait("saved.length")
+    (name, text) = browser.run("saved[0]")
+    browser.run("delete HTMLAnchorElement.prototype.click")
+    assert name == f"rate_distortion.{kind}" and text.startswith(start) and "<script" not in text
