@@ -134,6 +134,7 @@ TABLES: dict[str, Table] = {
             "num_codes": pl.Int64,
             "n_tokens": pl.Int64,
             "used": pl.Int64,
+            "used_1pct": pl.Int64,
             "entropy": pl.Float64,
             "entropy_mm": pl.Float64,
         },
@@ -151,6 +152,20 @@ TABLES: dict[str, Table] = {
             "squared_error": pl.Float64,
             "squared_error_bypass": pl.Float64,
             "png": pl.Binary,
+        },
+    ),
+    "latents": Table(
+        key=("variant", "seed", "split"),
+        columns={
+            "variant": pl.String,
+            "seed": pl.Int64,
+            "split": pl.String,
+            "n_tokens": pl.Int64,
+            "error": pl.Float64,
+            "spread": pl.Float64,
+            "gradient_cosine": pl.Float64,
+            "gradient_gap": pl.Float64,
+            "gradient": pl.Float64,
         },
     ),
     "timing": Table(

@@ -22,7 +22,8 @@ from kexue_pipe.graph.sources import ROOT
 from kexue_pipe.graph.suites import load_suite
 
 EVALUATED = (
-    "variants", "runs", "extrapolation", "levels", "attention", "codes", "reconstruction", "timing",
+    "variants", "runs", "extrapolation", "levels", "attention", "codes", "reconstruction",
+    "latents", "timing",
 )  # fmt: skip
 TRAINED = ("training", "timing")
 COLLECTED = ("variants", "runs", "training", *EVALUATED[2:])

@@ -74,17 +74,20 @@ class Autoencoder(Model):
         self.encoder = nn.Sequential(nn.PixelUnshuffle(p), *encoder)
         self.decoder = nn.Sequential(*decoder, nn.PixelShuffle(p))
 
+    def encode(self, x: Tensor) -> Tensor:
+        """Give the N = B (h / p) (w / p) latents of pictures, (B, 1, h, w) -> (N, D)."""
+        return self.encoder(x).movedim(1, 3).flatten(0, 2)
+
     def quantise(
         self, x: Tensor, generator: torch.Generator, progress: float = 1.0
     ) -> QuantizerOutput:
-        """Encode and quantise pictures, (B, 1, h, w) -> N = B (h / p) (w / p) latents."""
-        z = self.encoder(x)  # (B, D, h / p, w / p)
-        return self.quantizer(z.movedim(1, 3).flatten(0, 2), generator, progress)
+        """Encode and quantise pictures (B, 1, h, w)."""
+        return self.quantizer(self.encode(x), generator, progress)
 
     def codes(self, x: Tensor) -> Tensor:
         """Give the code of each token of pictures, (B, 1, h, w) -> (B, h / p, w / p) int64."""
-        z = self.encoder(x)  # (B, D, h / p, w / p)
-        return self.quantizer.encode(z.movedim(1, 3).flatten(0, 2)).view(-1, *z.shape[2:])
+        h, w = (side // self.token_size for side in x.shape[2:])
+        return self.quantizer.encode(self.encode(x)).view(-1, h, w)
 
     def decode(self, z: Tensor, x: Tensor) -> Tensor:
         """Give pictures of the shape of x from their latents, (N, D) -> (B, 1, h, w)."""

@@ -3,21 +3,25 @@
     squared_error = sum (x - dec(q))^2,   squared_error_bypass = sum (x - dec(z_in))^2
 
 q (N, D) are the hard values of the codes and z_in the vectors before rounding; their difference is
-what quantisation costs. PSNR = 10 log10(4 n_pixels / squared_error) in dB, for pixels in [-1, 1].
-Read are the fixed test tiles of each photograph, and the whole out-of-domain photograph, cut into
-tiles of the same size: GroupNorm takes its mean over the picture it is given, and over a picture of
-512 x 512 pixels it is another one than in training (25 dB instead of 35 without a quantizer).
+what quantisation costs. Where the code is a distribution, a sample of it stands for q and its mean
+for z_in, and its divergence is the rate. PSNR = 10 log10(4 n_pixels / squared_error) in dB, for
+pixels in [-1, 1]. Read are the fixed test tiles of each picture and, where the task has one, a
+whole picture from elsewhere, cut into tiles of the same size: GroupNorm takes its mean over the
+picture it is given, and over a picture of 512 x 512 pixels it is another one than in training
+(25 dB instead of 35 without a quantizer).
 
 Code usage is counted over all tokens of a split, for the joint code and, where the code has several
-factors, for each digit: digit_i = index // prod_{j<i} L_j mod L_i.
+factors, for each digit: digit_i = index // prod_{j<i} L_j mod L_i. Beside it stand the rates of
+lossless coders of the same pixels (`levels`), and what happens to latents (`latents`).
 
 Source: the metrics of "Finite Scalar Quantization: VQ-VAE Made Simple" (2309.15505).
 """
 
 from io import BytesIO
-from math import inf, log2, prod
+from math import inf, log, log2
 from typing import Any, Protocol
 
+import numpy as np
 import polars as pl
 import torch
 from PIL import Image
@@ -25,25 +29,31 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kexue_pipe.core.code_usage import code_usage
+from kexue_pipe.core.digits import split as factors
+from kexue_pipe.core.lossless import lossless_rates
 from kexue_pipe.core.tables import TABLES
 from kexue_pipe.model.autoencoder import Autoencoder
+from kexue_pipe.model.latent_gap import latent_gap
 
 CROP = (slice(64, 192), slice(176, 304))  # rows and columns of the picture that is shown
 BATCH = 256  # tiles reconstructed at once
+SAMPLE = 512  # test tiles whose latents and gradients are compared
 
 
-class Photographs(Protocol):
+class Pictures(Protocol):
     """What this evaluation asks of a task."""
 
+    train_length: int  # N, tokens of a tile
     patch_size: int  # s, side of a tile, pixels
-    out_of_domain: str
+    out_of_domain: str | None  # name of a whole picture that is in no split
+    grey: bool  # pixels are 255 (x + 1) / 2 in whole numbers, which lossless coders can read
 
     def images(self, split: str) -> dict[str, Tensor]:
-        """Give tiles (n, 1, s, s) by name of the photograph."""
+        """Give tiles (n, 1, s, s) by name of the picture."""
         ...
 
     def whole_image(self, name: str) -> Tensor:
-        """Give a whole photograph (1, 1, h, w)."""
+        """Give a whole picture (1, 1, h, w)."""
         ...
 
 
@@ -51,42 +61,56 @@ class Photographs(Protocol):
 def evaluate(
     *,
     model: Autoencoder,
-    task: Photographs,
+    task: Pictures,
     settings: dict[str, Any],
 ) -> dict[str, pl.DataFrame]:
-    """Give the tables `reconstruction` and `codes`."""
+    """Give the tables `reconstruction`, `codes`, `levels` and `latents`."""
     model.eval()
-    name = task.out_of_domain
-    whole = task.whole_image(name)
-    side = task.patch_size
+    images = task.images("test")
     rows, indices = [], []
-    for image, tiles in task.images("test").items():
+    for image, tiles in images.items():
         row, index, _ = _reconstruct(model, tiles)
         rows.append({"split": "test", "image": image, **row, "png": None})
         indices.append(index)
-    tiles = F.pixel_unshuffle(whole, side)  # (1, s s, h / s, w / s)
-    row, index, pictures = _reconstruct(model, tiles.flatten(2).mT.reshape(-1, 1, side, side))
-    picture = F.pixel_shuffle(pictures.reshape(-1, side**2).T.reshape(tiles.shape), side)
-    rows.append({"split": name, "image": name, **row, "png": _png(picture)})
-    # the picture itself, so that the report can show it beside its reconstructions
-    exact = {"n_tokens": 0, "bits_nominal": inf, "squared_error": 0.0, "squared_error_bypass": 0.0}
-    row = {"split": "original", "image": f"{name} (original)", "n_pixels": whole.numel(), **exact}
-    rows.append({**row, "png": _png(whole)})
-    codes = [*_usage(model, "test", torch.cat(indices)), *_usage(model, name, index)]
-    return {"reconstruction": _frame("reconstruction", rows), "codes": _frame("codes", codes)}
+    every = torch.cat([*images.values()])
+    codes = _usage(model, "test", torch.cat(indices))
+    shown = {"test": every}
+    if task.out_of_domain is not None:
+        name, side = task.out_of_domain, task.patch_size
+        whole = task.whole_image(name)
+        squares = F.pixel_unshuffle(whole, side)  # (1, s s, h / s, w / s)
+        row, index, tiles = _reconstruct(model, squares.flatten(2).mT.reshape(-1, 1, side, side))
+        picture = F.pixel_shuffle(tiles.reshape(-1, side**2).T.reshape(squares.shape), side)
+        rows += [
+            {"split": name, "image": name, **row, "png": _png(picture)},
+            _original(name, whole),
+        ]
+        codes += _usage(model, name, index)
+        shown[name] = whole
+    tokens = {"length": task.train_length, "accuracy": None}
+    levels = [
+        {"stream": name, **tokens, "level": coder, "loss": rate * log(2.0)}
+        for name, x in shown.items()
+        for coder, rate in (lossless_rates(_grey(x)) if task.grey else {}).items()
+    ]
+    sample = every[:: -(-len(every) // SAMPLE)].to(next(model.parameters()).device)
+    latents = [{"split": "test", **latent_gap(model, sample)}]
+    tables = {"reconstruction": rows, "codes": codes, "levels": levels, "latents": latents}
+    return {kind: _frame(kind, found) for kind, found in tables.items()}
 
 
 def _reconstruct(model: Autoencoder, images: Tensor) -> tuple[dict[str, Any], Tensor, Tensor]:
     """Reconstruct pictures (n, 1, s, s); give a row, the codes (N,) and the pictures."""
     device = next(model.parameters()).device
-    generator = torch.Generator(device)  # evaluation mode draws nothing from it
-    error = bypass = 0.0
+    generator = torch.Generator(device).manual_seed(0)  # of samples; codes draw nothing from it
+    error = bypass = nats = 0.0
     indices, pictures = [], []
     for x in images.to(device).split(BATCH):
         out = model.quantise(x, generator)
-        picture = model.decode(out.q, x)
+        picture = model.decode(out.q if out.sample is None else out.sample, x)
         error += float((x - picture).double().square().sum())
         bypass += float((x - model.decode(out.z_in, x)).double().square().sum())
+        nats += out.stats.get("kl", inf) * len(out.index)
         indices.append(out.index)
         pictures.append(picture.cpu())
     index = torch.cat(indices)
@@ -94,11 +118,18 @@ def _reconstruct(model: Autoencoder, images: Tensor) -> tuple[dict[str, Any], Te
     row = {
         "n_pixels": images.numel(),
         "n_tokens": len(index),
-        "bits_nominal": log2(num_codes) if num_codes else inf,
+        "bits_nominal": log2(num_codes) if num_codes else nats / len(index) / log(2.0),
         "squared_error": error,
         "squared_error_bypass": bypass,
     }
     return row, index, torch.cat(pictures)
+
+
+def _original(name: str, whole: Tensor) -> dict[str, Any]:
+    """Give the row of the picture itself, which the report shows beside its reconstructions."""
+    exact = {"n_tokens": 0, "bits_nominal": inf, "squared_error": 0.0, "squared_error_bypass": 0.0}
+    row = {"split": "original", "image": f"{name} (original)", "n_pixels": whole.numel(), **exact}
+    return {**row, "png": _png(whole)}
 
 
 def _usage(model: Autoencoder, split: str, index: Tensor) -> list[dict[str, Any]]:
@@ -106,8 +137,8 @@ def _usage(model: Autoencoder, split: str, index: Tensor) -> list[dict[str, Any]
     books = {"joint": (model.quantizer.num_codes, index)}
     digits = model.quantizer.digits
     if len(digits) > 1:
-        for i, size in enumerate(digits):
-            books[str(i)] = (size, index // prod(digits[:i]) % size)
+        parts = zip(digits, factors(index, digits), strict=True)
+        books |= {str(i): part for i, part in enumerate(parts)}
     if not model.quantizer.num_codes:
         return []
     return [
@@ -124,10 +155,14 @@ def _usage(model: Autoencoder, split: str, index: Tensor) -> list[dict[str, Any]
 
 def _png(picture: Tensor) -> bytes:
     """Encode the fixed crop of a picture (1, 1, h, w) as a grey image of 8 bits."""
-    grey = ((picture[0, 0].clamp(-1, 1) + 1) * 127.5).round().byte().numpy()
     file = BytesIO()
-    Image.fromarray(grey[CROP]).save(file, "PNG", optimize=True)
+    Image.fromarray(_grey(picture)[0][CROP]).save(file, "PNG", optimize=True)
     return file.getvalue()
+
+
+def _grey(pictures: Tensor) -> np.ndarray:
+    """Give 8 bits of pictures, (n, 1, h, w) -> (n, h, w)."""
+    return ((pictures[:, 0].clamp(-1, 1) + 1) * 127.5).round().byte().numpy()
 
 
 def _frame(kind: str, rows: list[dict[str, Any]]) -> pl.DataFrame:

@@ -39,6 +39,7 @@ class Patches:
     name = "patches"
     chance = None
     solved_at = None
+    grey = True
     out_of_domain = "camera"
 
     def __init__(self, *, train_length: int, token_size: int, path: str | None) -> None:

@@ -12,11 +12,13 @@ from PIL import Image
 
 from kexue_pipe.core.code_usage import code_usage
 from kexue_pipe.core.initialise import initialise
+from kexue_pipe.core.lossless import lossless_rates
 from kexue_pipe.core.tables import TABLES
 from kexue_pipe.model import reconstruction
 from kexue_pipe.model.autoencoder import Autoencoder
 from kexue_pipe.quantizer.estimator.ste import STE
 from kexue_pipe.quantizer.fsq import FSQ
+from kexue_pipe.quantizer.kl import GaussianKL
 from kexue_pipe.quantizer.none import NoQuantizer
 from kexue_pipe.quantizer.vq import VQ
 
@@ -31,13 +33,14 @@ QUANTIZERS = {
     "none": partial(NoQuantizer, D=5),
     "vq": partial(VQ, K=13, D=5, init="normal", **LEARNING),
     "fsq": partial(FSQ, K=256, levels=[5, 3], bound="tanh", mode="ste", eta=1e-3),
+    "kl": partial(GaussianKL, D=5, beta_kl=1e-4, pixels_per_token=16),
 }
 
 
 class Photographs:
     """Two photographs with test tiles, and one whole photograph."""
 
-    token_size, patch_size, out_of_domain = 4, 16, "outside"
+    token_size, patch_size, train_length, out_of_domain, grey = 4, 16, 16, "outside", True
 
     def images(self, split):
         generator = torch.Generator().manual_seed(len(split))
@@ -90,7 +93,7 @@ def test_errors_are_the_sums_over_all_tiles(monkeypatch):
 def test_whole_photograph_is_stitched_from_tiles(monkeypatch):
     # a model that adds nothing: the tiles go out as they come in
     model = build("none")
-    monkeypatch.setattr(model, "decode", lambda z, x: x)
+    monkeypatch.setattr(model, "decode", lambda z, x: x + 0 * z.sum())
     frame = evaluate(model)["reconstruction"]
     pictures = dict(frame.select("image", "png").iter_rows())
     assert pictures["outside"] == pictures["outside (original)"]
@@ -134,13 +137,50 @@ def test_evaluation_repeats_bit_for_bit_and_changes_nothing():
 
 
 def test_uniform_codes_have_the_entropy_of_their_number_and_one_code_none():
-    assert code_usage(torch.full((7,), 3)) == pytest.approx((7, log(7), log(7) + 6 / 42))
-    assert code_usage(torch.tensor([0, 9, 0])) == (1, 0.0, 0.0)
+    assert code_usage(torch.full((7,), 3)) == pytest.approx((7, 7, log(7), log(7) + 6 / 42))
+    assert code_usage(torch.tensor([0, 9, 0])) == (1, 1, 0.0, 0.0)
+
+
+def test_a_stray_token_is_no_hundredth_of_an_equal_share():
+    assert code_usage(torch.tensor([1000, 1, 30, 0]))[:2] == (3, 2)  # 0.01 / 4 is 2.6 tokens
 
 
 def test_correction_brings_the_entropy_of_few_tokens_closer():
     generator = torch.Generator().manual_seed(0)
     draws = torch.randint(64, (200, 128), generator=generator)
     usages = [code_usage(row.bincount(minlength=64)) for row in draws]
-    plain, corrected = (sum(u[i] for u in usages) / 200 for i in (1, 2))
+    plain, corrected = (sum(u[i] for u in usages) / 200 for i in (2, 3))
     assert abs(corrected - log(64)) < 0.3 * abs(plain - log(64))
+
+
+def test_a_distribution_is_judged_by_its_sample_at_the_rate_of_its_divergence(monkeypatch):
+    monkeypatch.setattr(reconstruction, "BATCH", 2)  # the last batch is smaller
+    model = build("kl")
+    row = evaluate(model)["reconstruction"].row(by_predicate=pl.col("image") == "first", named=True)
+    tiles, draws = TASK.images("test")["first"], torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        outs = [(x, model.quantise(x, draws)) for x in tiles.split(2)]
+        whole = model.quantise(tiles, draws)
+        sampled = sum((x - model.decode(out.sample, x)).square().sum() for x, out in outs)
+        mean = (tiles - model.decode(whole.q, tiles)).square().sum()
+    assert row["bits_nominal"] == pytest.approx(whole.stats["kl"] / log(2), rel=1e-5)
+    assert row["squared_error"] == pytest.approx(sampled.item(), rel=1e-5)
+    assert row["squared_error_bypass"] == pytest.approx(mean.item(), rel=1e-5)
+    assert sampled > mean
+
+
+def test_lossless_coders_read_the_pixels_that_are_reconstructed():
+    levels = evaluate(build("fsq"))["levels"]
+    tiles = ((torch.cat([*TASK.images("test").values()])[:, 0] + 1) * 127.5).round().byte()
+    rates = lossless_rates(tiles.numpy())
+    found = levels.filter(stream="test").select("level", pl.col("loss") / log(2.0)).rows()
+    assert dict(found) == pytest.approx(rates)
+    assert set(levels["stream"]) == {"test", "outside"} and set(levels["length"]) == {16}
+
+
+def test_pixels_that_are_no_bytes_have_no_lossless_coder_and_need_no_picture(monkeypatch):
+    monkeypatch.setattr(TASK, "grey", False, raising=False)
+    monkeypatch.setattr(TASK, "out_of_domain", None, raising=False)
+    tables = evaluate(build("vq"))
+    assert tables["levels"].is_empty()
+    assert set(tables["reconstruction"]["split"]) == {"test"} == set(tables["codes"]["split"])
