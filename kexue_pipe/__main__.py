@@ -40,16 +40,29 @@ def _main() -> int:
         print(text())
     elif any(getattr(arguments, name) for name in (*COMPOSING, *OTHERS)):
         _hydra(arguments.overrides, any(getattr(arguments, name) for name in COMPOSING))
-    elif arguments.overrides[:1] == ["why"]:
+    else:
+        return _command(arguments.overrides, arguments.multirun)
+    return 0
+
+
+def _command(words: list[str], multirun: bool) -> int:
+    """Run a command, or the overrides of a variant or a sweep."""
+    if words[:1] == ["why"]:
         from kexue_pipe.command.why import why
 
-        return why(arguments.overrides[1:])
-    else:
-        from kexue_pipe.command.run import run
+        return why(words[1:])
+    os.chdir(ROOT)
+    if words == ["list"]:
+        from kexue_pipe.command.results import show
 
-        os.chdir(ROOT)
-        return run(arguments.overrides, arguments.multirun)
-    return 0
+        return show()
+    if words[:1] == ["prune"]:
+        from kexue_pipe.command.results import prune
+
+        return prune(words[1:])
+    from kexue_pipe.command.run import run
+
+    return run(words, multirun)
 
 
 def _hydra(overrides: list[str], composing: bool) -> None:

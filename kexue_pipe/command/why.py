@@ -3,7 +3,6 @@
 Of a file of the source or of conf/ it says which jobs read it, and so what an edit reaches.
 """
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -62,11 +61,7 @@ def job_of(file: str, parts: tuple[str, ...]) -> tuple[str, str]:
 def _trained(file: str, digest: str) -> str:
     """Name a variant whose manifest holds the checkpoints of a digest."""
     for manifest in sorted(Path("results/train").glob("*/checkpoints.json")):
-        try:
-            found = json.loads(manifest.read_text())["digest"]
-        except outputs.DAMAGE:
-            continue
-        if found == digest:
+        if outputs.manifest_digest(manifest) == digest:
             return manifest.parent.name
     raise Refused(f"{file}: no variant uses this training now; kexue-pipe prune would delete it")
 

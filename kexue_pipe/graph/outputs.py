@@ -110,6 +110,14 @@ def finished_seeds(manifest: Path) -> int:
         return 0
 
 
+def manifest_digest(manifest: Path) -> str | None:
+    """Give the training that a manifest names, whatever became of its files."""
+    try:
+        return str(json.loads(manifest.read_text())["digest"])
+    except DAMAGE:
+        return None
+
+
 def train_outputs(folder: Path, seeds: int) -> Outputs:
     """List the outputs of a training: the manifest vouches for the files in the store."""
 
