@@ -11,7 +11,8 @@ from kexue_pipe.graph.sources import ROOT, split_target
 
 PACKAGE = ROOT / "kexue_pipe"
 COMPONENTS = (
-    "position", "position_ids", "attention", "quantizer", "task", "extension", "decode", "metric",
+    "position", "position_ids", "attention", "quantizer", "task", "extension", "decode", "backend",
+    "metric",
     "chart", "optimizer",
 )  # fmt: skip
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if p.name != "__init__.py")

@@ -23,6 +23,7 @@ from kexue_pipe.core.attention_parts import (
     Mask,
     Normaliser,
     Scale,
+    Score,
     placed_scores,
     remember,
     row_slices,
@@ -86,23 +87,50 @@ class SoftmaxAttention(Attention):
         self, x: Tensor, pos: Tensor, position: Position, queries: Tensor
     ) -> Iterator[RowBlock]:
         """Yield the coefficients of query indices, over the keys up to the last of them."""
-        B, T, _ = x.shape
-        index = torch.arange(T, device=x.device)
+        score, v = self.scores(x, pos, position, queries)
+        B, H, T, _ = v.shape
+        for rows in row_slices(len(queries), B * H * T):
+            keys = slice(0, int(queries[rows].max()) + 1)
+            scores, visible = score(rows, keys)
+            weights = self.normaliser.weights(scores, visible)
+            stochastic = self.normaliser.row_stochastic
+            yield RowBlock(queries[rows], visible, weights, v[:, :, keys], stochastic)
+
+    def scores(
+        self, x: Tensor, pos: Tensor, position: Position, queries: Tensor
+    ) -> tuple[Score, Tensor]:
+        """Give a function to the scores of some of the queries with some keys, and the values."""
+        index = torch.arange(x.shape[1], device=x.device)
         plain_q, plain_k, v = self.layout.project(x)
         plain_q = plain_q[:, :, queries]  # (B, H, R, D)
         scaled_q, scaled_k = self.scale(plain_q, plain_k, self.mask.count(queries))
         q, k = position.rotate(scaled_q, scaled_k, pos[queries], pos)
-        for rows in row_slices(len(queries), B * q.shape[1] * T):
-            keys = slice(0, int(queries[rows].max()) + 1)
-            visible = self.mask.visible(queries[rows], index[keys])
+
+        def score(rows: slice, keys: slice) -> tuple[Tensor, Tensor]:
             pos_q, pos_k = pos[queries[rows]], pos[keys]
             scores = position.scores(scaled_q[:, :, rows], scaled_k[:, :, keys], pos_q, pos_k)
             scores = q[:, :, rows] @ k[:, :, keys].mT if scores is None else scores
             bias = position.bias(plain_q[:, :, rows], pos_q, pos_k)
             scores = scores if bias is None else scores + bias
-            weights = self.normaliser.weights(scores, visible)
-            stochastic = self.normaliser.row_stochastic
-            yield RowBlock(queries[rows], visible, weights, v[:, :, keys], stochastic)
+            return scores, self.mask.visible(queries[rows], index[keys])
+
+        return score, v
+
+    def products(
+        self, x: Tensor, pos: Tensor, position: Position
+    ) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Give q and k whose products are the causal scores, and v; None where there are none."""
+        plain_q, plain_k, v = self.layout.project(x)
+        index = torch.arange(x.shape[1], device=x.device)
+        scaled_q, scaled_k = self.scale(plain_q, plain_k, self.mask.count(index))
+        q, k = position.rotate(scaled_q, scaled_k, pos, pos)
+        bias = position.key_bias(pos)  # (1, H, 1, T)
+        if not self.mask.is_causal or (bias is None and touches_scores(position, q, k, pos)):
+            return None
+        if bias is not None:  # one more column of k, read by ones in q; of distances: in float64
+            q = torch.cat([q.double(), torch.ones_like(q[..., :1]).double()], -1)
+            k = torch.cat([k.double(), bias.mT.double().expand(*k.shape[:-1], 1)], -1)
+        return q, k, v
 
     def init_state(self, batch: int) -> State:
         """Keep the keys and values of no token, as the layout compresses them."""

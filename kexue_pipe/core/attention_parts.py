@@ -4,7 +4,8 @@ A softmax-type attention is layout x scale x normaliser x mask, a linear one lay
 Letters as in `core/contracts.py`; masks work on token indices, never on position ids.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -110,6 +111,26 @@ class Feature(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., D) to features (..., F) >= 0."""
         raise NotImplementedError
+
+
+# (rows of the queries asked for, keys) -> their scores (B, H, R, S), and which are visible (R, S)
+Score = Callable[[slice, slice], tuple[Tensor, Tensor]]
+
+
+class Scores(Protocol):
+    """An attention whose rows are the softmax of scores that it can show."""
+
+    def scores(
+        self, x: Tensor, pos: Tensor, position: Position, queries: Tensor
+    ) -> tuple[Score, Tensor]:
+        """Give a function to the scores of some of the queries with some keys, and the values."""
+        ...
+
+    def products(
+        self, x: Tensor, pos: Tensor, position: Position
+    ) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Give q and k whose products are the causal scores, and v; None where there are none."""
+        ...
 
 
 def row_slices(num_rows: int, row_size: int, most: int | None = None) -> Iterator[slice]:

@@ -17,7 +17,8 @@ from kexue_pipe.core.mathml import GREEK, mathml
 
 ROOT = Path(__file__).parents[2]
 GROUPS = (
-    "task", "position", "position_ids", "attention", "quantizer", "extension", "decode", "metric",
+    "task", "position", "position_ids", "attention", "quantizer", "extension", "decode", "backend",
+    "metric",
     "model", "optimizer",
 )  # fmt: skip
 PARAMETER = re.compile(r"^( *)(?:- (?:override )?)?(\w+):(?: +(.*?))?(?: +# (.*))?$")

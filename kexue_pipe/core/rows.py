@@ -34,6 +34,19 @@ def once(compute: Quantity) -> Quantity:
     return kept
 
 
+def closed(queries: Tensor, values: Tensor, known: dict[str, Tensor]) -> RowBlock:
+    """Give a block of which only these quantities are known; a row of one key has none."""
+    B, H, *_ = values.shape
+    mask = torch.zeros(len(queries), 0, dtype=torch.bool, device=queries.device)
+    block = RowBlock(queries, mask, values.new_zeros(B, H, *mask.shape), values, True)
+    alone = known["visible_keys"] < 2
+    for name, value in known.items():
+        per_row = name in ("visible_keys", "uniform_distance")
+        hidden = alone[:, None] if name == "first" else alone
+        block.known[name] = value if per_row else value.masked_fill(hidden, torch.nan)
+    return block
+
+
 @once
 def visible_keys(block: RowBlock) -> Tensor:
     """Count the keys that each row may see, (R,) float64."""
@@ -59,6 +72,17 @@ def probabilities(block: RowBlock) -> Tensor:
 def ordered(block: RowBlock) -> Tensor:
     """Sort the shares of each row, smallest first: masked keys come before all others."""
     return probabilities(block).sort(-1).values
+
+
+@once
+def inequality(block: RowBlock) -> Tensor:
+    """Give the Gini index of each row, (B, H, R)."""
+    count, shares = visible_keys(block), ordered(block)
+    keys = shares.shape[-1]
+    place = torch.arange(1, keys + 1, dtype=torch.float64, device=shares.device)
+    # sum_k k p_(k) with k = place - masked keys, and sum_k p_(k) = 1
+    moment = shares @ place - (keys - count)
+    return (2 * moment - count - 1) / count
 
 
 @once
@@ -98,6 +122,12 @@ def distances(block: RowBlock) -> Tensor:
     """Give query index minus key index, (R, S) float64, 0 at masked keys."""
     keys = torch.arange(block.mask.shape[-1], device=block.mask.device)
     return (block.queries[:, None] - keys).double().masked_fill(~block.mask, 0.0)
+
+
+@once
+def uniform_distance(block: RowBlock) -> Tensor:
+    """Give the mean of i - j over the visible keys of each row, (R,)."""
+    return distances(block).sum(-1) / visible_keys(block)
 
 
 @once

@@ -22,9 +22,10 @@ from kexue_pipe.graph.request import Request, format_value
 
 GROUPS = (
     "task", "position", "position_ids", "attention", "quantizer", "model", "optimizer", "size",
-    "extension", "decode", "metric", "chart",
+    "extension", "decode", "backend", "metric", "chart",
 )  # fmt: skip
-TEST_TIME = ("extension", "decode", "metric")  # groups that evaluation reads, and training not
+# groups that evaluation reads, and training not
+TEST_TIME = ("extension", "decode", "backend", "metric")
 
 
 def start_hydra() -> None:

@@ -10,10 +10,9 @@ Departures: divided by the uniform row's value, so that rows of different length
 from torch import Tensor
 
 from kexue_pipe.core.contracts import RowBlock
-from kexue_pipe.core.rows import distances, mean_distance, visible_keys
+from kexue_pipe.core.rows import mean_distance, uniform_distance
 
 
 def dist_ratio(block: RowBlock) -> Tensor:
     """Compute the mean distance of each row relative to uniform attention, (B, H, R)."""
-    uniform = distances(block).sum(-1) / visible_keys(block)
-    return mean_distance(block) / uniform
+    return mean_distance(block) / uniform_distance(block)

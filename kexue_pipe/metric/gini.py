@@ -7,19 +7,12 @@ Source: Hurley & Rickard, Comparing Measures of Sparsity, arXiv 0811.4706;
 Departures: masked keys are sorted before all visible ones with share 0, and ranks start after them.
 """
 
-import torch
 from torch import Tensor
 
 from kexue_pipe.core.contracts import RowBlock
-from kexue_pipe.core.rows import ordered, visible_keys
+from kexue_pipe.core.rows import inequality
 
 
 def gini(block: RowBlock) -> Tensor:
     """Compute the Gini index of each row, (B, H, R)."""
-    count = visible_keys(block)
-    shares = ordered(block)
-    keys = shares.shape[-1]
-    place = torch.arange(1, keys + 1, dtype=torch.float64, device=shares.device)
-    # sum_k k p_(k) with k = place - masked keys, and sum_k p_(k) = 1
-    moment = shares @ place - (keys - count)
-    return (2 * moment - count - 1) / count
+    return inequality(block)

@@ -10,7 +10,7 @@ pass at the longest length gives all shorter rows, since causal rows do not chan
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -19,7 +19,10 @@ import torch
 from torch import Tensor
 
 from kexue_pipe.core.contracts import Batch, RowBlock, sample_rng
+from kexue_pipe.core.rows import visible_keys
 from kexue_pipe.core.tables import empty
+
+Backend = Callable[..., Iterator[RowBlock]]  # attention, x, pos, position, queries
 
 
 def attention_statistics(
@@ -28,6 +31,7 @@ def attention_statistics(
     extensions: Mapping[str, Callable[..., Any]],
     metrics: Mapping[str, Callable[[RowBlock], Tensor]],
     rows_per_bin: int,
+    backend: Backend,
 ) -> pl.DataFrame:
     """Measure the attention rows of documents under every extension: an `attention` table."""
     length = documents.inputs.shape[1]
@@ -41,11 +45,11 @@ def attention_statistics(
         pos = extended.ids(documents.inputs, documents.grids)
         inputs = extended.attention_inputs(documents.inputs, pos)
         for layer, (attention, x) in enumerate(zip(extended.attentions, inputs, strict=True)):
-            run = {"extension": name, "length": length, "layer": layer, "backend": "rows"}
+            run = {"extension": name, "length": length, "layer": layer, "backend": _name(backend)}
             sums = [
                 _block_sums(block, list(metrics.values()), edges)
                 for queries in samples
-                for block in _prefix_blocks(attention, x, pos, extended.position, queries)
+                for block in _prefix_blocks(backend, attention, x, pos, extended.position, queries)
             ]
             if sums:  # a context of one token has no row with two keys
                 total = torch.stack(sums).sum(0)
@@ -64,14 +68,17 @@ def query_positions(length: int, rows_per_bin: int) -> list[Tensor]:
     return samples
 
 
+def _name(backend: Backend) -> str:
+    """Name a back-end, which Hydra gives as a partial function."""
+    return backend.func.__name__ if isinstance(backend, partial) else backend.__name__
+
+
 def _prefix_blocks(
-    attention: Any, x: Tensor, pos: Tensor, position: Any, queries: Tensor
+    backend: Backend, attention: Any, x: Tensor, pos: Tensor, position: Any, queries: Tensor
 ) -> Iterator[RowBlock]:
-    """Yield the rows of the queries in float64, from the tokens up to the last of them."""
+    """Give the rows of the queries, from the tokens up to the last of them."""
     stop = int(queries[-1]) + 1  # no row sees later tokens
-    queries = queries.to(x.device)
-    for block in attention.row_blocks(x[:, :stop], pos[:stop], position, queries):
-        yield replace(block, weights=block.weights.double())
+    return backend(attention, x[:, :stop], pos[:stop], position, queries.to(x.device))
 
 
 def _block_sums(
@@ -83,7 +90,7 @@ def _block_sums(
     values = values.masked_fill(~defined, 0.0)
     moments = torch.stack([values, values.square(), defined.double()]).sum(2)  # (3, M, H, R)
     # metrics of rows with L < 2 are NaN, so that the first bin only counts rows that belong there
-    bins = torch.bucketize(block.mask.sum(-1), edges.to(block.mask.device), right=True) - 1
+    bins = torch.bucketize(visible_keys(block), edges.to(values.device), right=True) - 1
     sums = moments.new_zeros(*moments.shape[:-1], len(edges) - 1)
     return sums.index_add_(-1, bins.clamp(min=0), moments).cpu()
 

@@ -1,8 +1,9 @@
 """The evaluation of a trained decoder: length extrapolation and attention rows, one call per seed.
 
 The protocols stand in `length_sweep` and `attention_statistics`. `extension` maps a name to
-(model, length) -> model, `decode` is one such transform of every extended model, and `metric` maps
-a name to RowBlock -> (B, H, R). The tables lack the columns variant and seed.
+(model, length) -> model, `decode` is one such transform of every extended model, `backend` gives
+the RowBlocks of an attention, and `metric` maps a name to RowBlock -> (B, H, R). The tables lack
+the columns variant and seed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from kexue_pipe.core.contracts import RowBlock
-from kexue_pipe.model.attention_statistics import attention_statistics
+from kexue_pipe.model.attention_statistics import Backend, attention_statistics
 from kexue_pipe.model.length_sweep import Transform, context_lengths, sweep_lengths
 
 
@@ -23,6 +24,7 @@ def evaluate(
     task: Any,
     extension: Mapping[str, Transform],
     decode: Transform,
+    backend: Backend,
     metric: Mapping[str, Callable[[RowBlock], Tensor]],
     settings: Mapping[str, Any],
     tokens_per_batch: int,
@@ -44,7 +46,7 @@ def evaluate(
         sweep = sweep_lengths(
             model, task, swept, decode, settings, tokens_per_batch, curve_extensions
         )
-        rows = attention_statistics(model, documents, measured, metric, rows_per_bin)
+        rows = attention_statistics(model, documents, measured, metric, rows_per_bin, backend)
     return sweep | {"attention": rows}
 
 

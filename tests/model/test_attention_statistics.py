@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 import torch
 
+from kexue_pipe.backend.rows import rows
 from kexue_pipe.core.contracts import Attention, Batch, Position, RowBlock
 from kexue_pipe.model.attention_statistics import attention_statistics, query_positions
 
@@ -57,7 +58,9 @@ METRICS = {"largest": largest, "keys": keys, "odd": undefined_at_even_queries}
 
 def run(tokens=TOKENS, metrics=METRICS, rows_per_bin=ROWS, **extensions):
     extensions = extensions or {"none": lambda model, *, length: model}
-    return attention_statistics(model(), Batch(tokens, tokens), extensions, metrics, rows_per_bin)
+    return attention_statistics(
+        model(), Batch(tokens, tokens), extensions, metrics, rows_per_bin, rows
+    )
 
 
 def pick(frame, **values):

@@ -24,6 +24,7 @@ def parts():
         "task": task,
         "extension": {n: instantiate(component(x)) for n, x in nodes["extension"].items()},
         "decode": instantiate(component(nodes["decode"])),
+        "backend": instantiate(component(nodes["backend"])),
         "metric": {n: instantiate(component(x)) for n, x in nodes["metric"].items()},
         "settings": component(nodes["task"]["evaluate"]) | {"documents": 2},
         "protocol": instantiate(component(nodes["model"]["evaluate"])),
