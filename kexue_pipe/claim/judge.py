@@ -58,7 +58,7 @@ def _frame(kind: str, rows: list[Row]) -> pl.DataFrame:
 
 def _measured(claim: Claim, tables: Tables) -> tuple[Row, list[Row]]:
     """Measure both sides of a claim by seed, and sum their difference up."""
-    nothing = {"p": nan, "of": None}
+    nothing = {"p": nan, "of": None, "left": None, "right": None}
     if claim["reason"]:
         return nothing, []
     if not set(tables["variants"]["variant"]).issuperset(variants(claim)):

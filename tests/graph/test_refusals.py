@@ -58,8 +58,9 @@ def test_masks_and_scores_need_an_attention_that_has_scores(extension: str) -> N
 
 
 def test_clipped_log_n_needs_a_scale_without_log_n() -> None:
-    with pytest.raises(Refused, match="extension=logn_clip does not apply"):
-        variant(["attention=logn", "extension=logn_clip"])
+    for attention in ("logn", "hwfa"):
+        with pytest.raises(Refused, match="extension=logn_clip does not apply"):
+            variant([f"attention={attention}", "extension=logn_clip"])
 
 
 @pytest.mark.parametrize("ids", ["grid", "rope_tie", "rope_tv", "m_rope"])
@@ -77,6 +78,7 @@ def test_rows_and_columns_need_a_position_that_reads_them(ids: str) -> None:
         (["task=recall", "task.num_pairs=40"], "holds all pairs"),
         (["position=t5", "position.max_distance=128"], "never trained"),
         (["model.evaluate.clipped=[rerop]"], "must be one of"),
+        (["attention=hwfa", "attention.near.mask.width=60"], "no distance to learn"),
     ],
 )
 def test_numbers_that_do_not_go_together_are_refused(overrides: list[str], reason: str) -> None:
