@@ -4,7 +4,8 @@
 
 E (K, D) is the table with rows e_k, n_k of the N latents z (N, D) of a step chose row k, N_k (K,)
 is the running count with decay rho, from 1. A row that restarts gets N_k = N / K. The latents are
-drawn without replacement, so one step restarts at most N rows, lowest first; tau = 0 restarts none.
+drawn without replacement, so one step restarts at most N rows, lowest first; tau = 0 restarts none,
+and counts as dead what 0.01 would restart.
 In the last tenth of the training nothing restarts, so that the final table is settled.
 
 `init` sets the rows: `normal` N(0, 1 / D), `uniform` on -1 / K ... 1 / K, `data` random latents of
@@ -17,9 +18,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kexue_pipe.core.nearest import nearest
+from kexue_pipe.core.step_usage import LOGGED, usage_of_counts
 
 INITS = ("normal", "uniform", "data", "kmeans")
 DATA_NOISE = 0.01
+DEAD = 0.01  # tau by which rows that never restart are called dead
 LLOYD_STEPS = 10
 LAST_RESTART = 0.9  # share of the training
 
@@ -38,7 +41,7 @@ class Codebook(nn.Module):
         if init not in INITS:
             raise ValueError(f"init={init} is none of {', '.join(INITS)}")
         self.init, self.decay, self.threshold = init, decay, threshold
-        self.logged = ("used", "perplexity") + (("dead", "restarts") if threshold else ())
+        self.logged = (*LOGGED, "dead", "restarts")
         if trained:
             self.rows = nn.Parameter(torch.zeros(K, D))
         else:
@@ -77,31 +80,21 @@ class Codebook(nn.Module):
     @torch.no_grad()
     def count(self, index: Tensor) -> dict[str, float]:
         """Move the running counts; give the use of the step's codes."""
-        n = torch.bincount(index, minlength=len(self.counts)).to(self.counts)
-        self.counts.lerp_(n, 1 - self.decay)
-        return usage(n)
+        n = torch.bincount(index, minlength=len(self.counts))
+        self.counts.lerp_(n.to(self.counts), 1 - self.decay)
+        return usage_of_counts(n)
 
     @torch.no_grad()
     def restart(self, z: Tensor, generator: torch.Generator, progress: float) -> dict[str, float]:
         """Set unused rows to latents; give their share and how many were set."""
-        if not self.threshold:
-            return {}
         fair = len(z) / len(self.counts)
-        dead = (self.counts < self.threshold * fair).nonzero()[:, 0]
-        chosen = dead[: len(z) if progress < LAST_RESTART else 0]
+        dead = (self.counts < (self.threshold or DEAD) * fair).nonzero()[:, 0]
+        chosen = dead[: len(z) if self.threshold and progress < LAST_RESTART else 0]
         if len(chosen):
             order = torch.randperm(len(z), generator=generator, device=generator.device)
             self.rows[chosen] = z[order[: len(chosen)].to(z.device)]
             self.counts[chosen] = fair
         return {"dead": len(dead) / len(self.counts), "restarts": float(len(chosen))}
-
-
-def usage(n: Tensor) -> dict[str, float]:
-    """Give the share of codes that are used and the perplexity, from counts (K,)."""
-    p = n / n.sum()
-    entropy = -torch.special.xlogy(p, p).sum()
-    used, perplexity = torch.stack([(n > 0).to(p).mean(), entropy.exp()]).tolist()
-    return {"used": used, "perplexity": perplexity}
 
 
 def cluster_sums(z: Tensor, index: Tensor, K: int) -> Tensor:

@@ -36,8 +36,9 @@ def choose_levels(K: int, levels: list[int] | None) -> tuple[int, ...]:
 
 
 def join_digits(digits: Tensor, levels: Tensor) -> Tensor:
-    """Give the joint index of digits, (N, d) -> (N,)."""
-    return (digits * _basis(levels)).sum(1)
+    """Give the joint index of digits, (N, d) of any type -> (N,) int64."""
+    # float64 holds whole numbers exactly below 2^53, and its products cost half of those of int64
+    return (digits.double() @ _basis(levels).double()).long()
 
 
 def split_index(index: Tensor, levels: Tensor) -> Tensor:

@@ -11,12 +11,19 @@ from math import exp
 import torch
 from torch import Tensor
 
-from kexue_pipe.core.code_usage import code_usage
-
 LOGGED = ("used", "perplexity")
 
 
 def step_usage(index: Tensor, num_codes: int) -> dict[str, float]:
     """Give the used share of the codes and the perplexity of joint indices (N,)."""
-    usage = code_usage(torch.bincount(index, minlength=num_codes))
-    return {"used": usage.used / num_codes, "perplexity": exp(usage.entropy)}
+    return usage_of_counts(torch.bincount(index, minlength=num_codes))
+
+
+def usage_of_counts(n: Tensor) -> dict[str, float]:
+    """Give the used share of the codes and the perplexity of counts (K,)."""
+    codes = torch.bincount(n).double()  # how many codes have each count: far fewer numbers than K
+    count = torch.arange(len(codes), device=n.device, dtype=torch.float64)
+    total, spread, unused = torch.stack(
+        [codes @ count, codes @ torch.xlogy(count, count), codes[0]]
+    ).tolist()
+    return {"used": (len(n) - unused) / len(n), "perplexity": total * exp(-spread / total)}

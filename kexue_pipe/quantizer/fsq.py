@@ -23,7 +23,8 @@ ifsq. Departure: eta widens the bound, as in the reference code; the paper's lis
 """
 
 from collections.abc import Callable
-from math import prod
+from math import atanh, prod
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -33,61 +34,59 @@ from kexue_pipe.core.scalar_levels import choose_levels, join_digits, level_nois
 from kexue_pipe.core.step_usage import LOGGED, step_usage
 from kexue_pipe.core.straight_through import straight_through
 
-Coordinate = Callable[[Tensor, Tensor, float], Tensor]  # (z, L, eta) -> u, in levels
-Grid = Callable[[Tensor], Tensor]  # L -> m or r
+
+class Bound(NamedTuple):
+    """u = scale * squash(slope * z + shift) + offset, and the grid; numbers, or (d,) each."""
+
+    slope: Any
+    shift: Any
+    scale: Any
+    offset: Any
+    middle: Any  # m
+    radius: Any  # r
 
 
-def _tanh(z: Tensor, L: Tensor, eta: float) -> Tensor:
-    half = (L - 1) * (1 + eta) / 2
-    offset = torch.where(L % 2 == 0, 0.5, 0.0).to(L)
-    return torch.tanh(z + torch.atanh(offset / half)) * half - offset + L // 2
+def _tanh(L: int, eta: float) -> Bound:
+    half, offset = (L - 1) * (1 + eta) / 2, 0.5 * (L % 2 == 0)
+    return Bound(1.0, atanh(offset / half), half, L // 2 - offset, L // 2, L // 2)
 
 
-def _sigmoid(z: Tensor, L: Tensor, eta: float) -> Tensor:
-    return (L - 1) * torch.sigmoid(z)
+def _symmetric(L: int, eta: float) -> Bound:
+    a = (L - 1) / 2
+    return Bound(1.0, 0.0, a, a, a, a)
 
 
-def _symmetric(z: Tensor, L: Tensor, eta: float) -> Tensor:
-    return (L - 1) * (torch.tanh(z) + 1) / 2
+def _sigmoid(L: int, eta: float) -> Bound:
+    return Bound(1.0, 0.0, L - 1, 0.0, (L - 1) / 2, (L - 1) / 2)
 
 
-def _ifsq(z: Tensor, L: Tensor, eta: float) -> Tensor:
-    return (L - 1) * torch.sigmoid(1.6 * z)
+def _ifsq(L: int, eta: float) -> Bound:
+    return _sigmoid(L, eta)._replace(slope=1.6)
 
 
-def _uniform_bins(z: Tensor, L: Tensor, eta: float) -> Tensor:
-    return L * torch.sigmoid(1.702 * z) - 0.5
-
-
-def _half(L: Tensor) -> Tensor:
-    return L // 2
-
-
-def _to_ends(L: Tensor) -> Tensor:
-    return (L - 1) / 2
-
-
-def _to_bins(L: Tensor) -> Tensor:
-    return L / 2
+def _uniform_bins(L: int, eta: float) -> Bound:
+    return Bound(1.702, 0.0, L, -0.5, (L - 1) / 2, L / 2)
 
 
 def _half_up(u: Tensor) -> Tensor:
     return torch.floor(u + 0.5)
 
 
-# name -> u, m, r, and the rounding, which matters at ties: z = 0 is one for even L
-BOUNDS: dict[str, tuple[Coordinate, Grid, Grid, Callable[[Tensor], Tensor]]] = {
-    "tanh": (_tanh, _half, _half, torch.round),
-    "sigmoid": (_sigmoid, _to_ends, _to_ends, torch.round),
-    "symmetric": (_symmetric, _to_ends, _to_ends, _half_up),
-    "ifsq": (_ifsq, _to_ends, _to_ends, torch.round),
-    "uniform_bins": (_uniform_bins, _to_ends, _to_bins, _half_up),
+Map = Callable[[Tensor], Tensor]
+# name -> bound of a coordinate, squash, and the rounding: z = 0 is a tie for even L
+BOUNDS: dict[str, tuple[Callable[[int, float], Bound], Map, Map]] = {
+    "tanh": (_tanh, torch.tanh, torch.round),
+    "sigmoid": (_sigmoid, torch.sigmoid, torch.round),
+    "symmetric": (_symmetric, torch.tanh, _half_up),
+    "ifsq": (_ifsq, torch.sigmoid, torch.round),
+    "uniform_bins": (_uniform_bins, torch.sigmoid, _half_up),
 }
 
 
 class FSQ(Quantizer):
     """Rounding of bounded coordinates, one digit per coordinate."""
 
+    bounds: Tensor
     levels: Tensor
     logged = LOGGED
 
@@ -101,39 +100,47 @@ class FSQ(Quantizer):
         if mode not in ("ste", "noise"):
             raise ValueError(f"mode={mode} is neither ste nor noise")
         self.dim, self.num_codes = len(self.digits), prod(self.digits)
-        self.coordinate, self.middle, self.radius, self.round = BOUNDS[bound]
+        bounds, self.squash, self.round = BOUNDS[bound]
         self.noisy = mode == "noise"
-        self.eta = eta
+        rows = torch.tensor([bounds(L, eta) for L in self.digits], dtype=torch.float64)
+        self.register_buffer("bounds", rows.T.contiguous(), persistent=False)  # (6, d)
         self.register_buffer("levels", torch.tensor(self.digits), persistent=False)
 
     def forward(
         self, z: Tensor, generator: torch.Generator, progress: float = 1.0
     ) -> QuantizerOutput:
         """Round each coordinate, or add noise in training with `mode` noise."""
-        L = self.levels.to(z)
-        u = self.coordinate(z, L, self.eta)  # (N, d)
-        digits = self._digits(u)
+        bound = self._bound(z)
+        u = self._coordinates(z, bound)  # (N, d)
+        digits = self._digits(u)  # whole numbers, of the type of u
         index = join_digits(digits, self.levels)  # (N,)
-        z_in, q = self._value(u, L), self._value(digits.to(z), L)
+        z_in, q = _value(u, bound), _value(digits, bound)
         z_q = straight_through(z_in, q)
         if self.noisy and self.training:
-            z_q = self._value(u + level_noise(u, generator), L)
+            z_q = _value(u + level_noise(u, generator), bound)
         stats = step_usage(index, self.num_codes) if self.training else {}
         return QuantizerOutput(z_q, index, z.new_zeros(()), z_in, q, stats)
 
     def encode(self, z: Tensor) -> Tensor:
         """Give the joint index, first coordinate fastest, (N, d) -> (N,)."""
-        digits = self._digits(self.coordinate(z, self.levels.to(z), self.eta))
-        return join_digits(digits, self.levels)
+        return join_digits(self._digits(self._coordinates(z, self._bound(z))), self.levels)
 
     def decode(self, index: Tensor) -> Tensor:
         """Give the grid point of each joint index, (N,) -> (N, d)."""
-        dtype = torch.get_default_dtype()
-        return self._value(split_index(index, self.levels).to(dtype), self.levels.to(dtype))
+        digits = split_index(index, self.levels).to(torch.get_default_dtype())
+        return _value(digits, self._bound(digits))
+
+    def _bound(self, like: Tensor) -> Bound:
+        return Bound(*self.bounds.to(like).unbind())
+
+    def _coordinates(self, z: Tensor, bound: Bound) -> Tensor:
+        squashed = self.squash(torch.addcmul(bound.shift, z, bound.slope))
+        return torch.addcmul(bound.offset, squashed, bound.scale)
 
     def _digits(self, u: Tensor) -> Tensor:
-        rounded = self.round(u.detach()).long()
-        return torch.minimum(rounded.clamp(min=0), self.levels - 1)
+        rounded = self.round(u.detach()).clamp_(min=0)
+        return torch.minimum(rounded, self.levels.to(u) - 1)
 
-    def _value(self, u: Tensor, L: Tensor) -> Tensor:
-        return (u - self.middle(L)) / self.radius(L)
+
+def _value(u: Tensor, bound: Bound) -> Tensor:
+    return (u - bound.middle) / bound.radius

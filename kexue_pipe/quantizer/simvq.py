@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from kexue_pipe.core.codebook import usage
 from kexue_pipe.core.contracts import Quantizer, QuantizerOutput
 from kexue_pipe.core.nearest import nearest
+from kexue_pipe.core.step_usage import LOGGED, step_usage
 from kexue_pipe.core.straight_through import Estimator
 
 
@@ -28,7 +28,7 @@ class SimVQ(Quantizer):
     """Nearest-row quantisation with a table that one matrix moves as a whole."""
 
     codes: Tensor
-    logged = ("used", "perplexity")
+    logged = LOGGED
 
     def __init__(
         self,
@@ -74,9 +74,7 @@ class SimVQ(Quantizer):
         if not self.estimator.trains_table:
             aux = self.beta_codebook * F.mse_loss(q, z.detach())
             aux = aux + self.gamma_commit * F.mse_loss(z, q.detach())
-        stats = {}
-        if self.training:
-            stats = usage(torch.bincount(index, minlength=self.num_codes))
+        stats = step_usage(index, self.num_codes) if self.training else {}
         return QuantizerOutput(z_q, index, aux, z, q.detach(), stats)
 
     def encode(self, z: Tensor) -> Tensor:

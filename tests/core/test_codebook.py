@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kexue_pipe.core.codebook import DATA_NOISE, Codebook, usage
+from kexue_pipe.core.codebook import DATA_NOISE, Codebook
 
 K, D, N = 11, 5, 97
 
@@ -100,17 +100,18 @@ def test_the_last_tenth_of_the_training_restarts_nothing(progress, restarts):
     assert book.restart(latents(), draws(), progress) == {"dead": 1.0, "restarts": restarts}
 
 
-def test_threshold_zero_never_restarts_and_logs_nothing_of_it():
+def test_threshold_zero_never_restarts_and_says_what_is_dead():
     book = build(threshold=0.0)
     book.counts.zero_()
-    assert book.restart(latents(), draws(), 0.0) == {}
-    assert book.logged == ("used", "perplexity")
-    assert build().logged == ("used", "perplexity", "dead", "restarts")
+    before = book.rows.clone()
+    assert book.restart(latents(), draws(), 0.0) == {"dead": 1.0, "restarts": 0.0}
+    assert torch.equal(book.rows, before)
 
 
-def test_perplexity_counts_equal_codes():
-    assert usage(torch.tensor([3, 3, 0, 0])) == pytest.approx({"used": 0.5, "perplexity": 2.0})
-    assert usage(torch.tensor([0, 5, 0, 0])) == pytest.approx({"used": 0.25, "perplexity": 1.0})
+def test_what_is_logged_has_its_names():
+    book = build()
+    stats = book.count(torch.zeros(N, dtype=torch.int64)) | book.restart(latents(), draws(), 0.0)
+    assert tuple(stats) == book.logged == ("used", "perplexity", "dead", "restarts")
 
 
 def test_unknown_init_is_named():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kexue_pipe.core.step_usage import LOGGED, step_usage
+from kexue_pipe.core.step_usage import LOGGED, step_usage, usage_of_counts
 
 
 def test_uniform_use_has_the_perplexity_of_the_used_codes():
@@ -14,3 +14,10 @@ def test_uniform_use_has_the_perplexity_of_the_used_codes():
 
 def test_one_code_has_perplexity_one():
     assert step_usage(torch.full((9,), 3), 5) == {"used": 0.2, "perplexity": pytest.approx(1.0)}
+
+
+def test_perplexity_is_that_of_the_frequencies():
+    n = torch.tensor([3, 1, 0, 7, 1])
+    usage = usage_of_counts(n)
+    assert usage["used"] == pytest.approx(0.8)
+    assert usage["perplexity"] == pytest.approx(torch.special.entr(n / 12).sum().exp().item())
