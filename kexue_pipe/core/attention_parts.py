@@ -1,7 +1,8 @@
 """The parts that an attention is composed of: what each is asked, and what it answers.
 
-A softmax-type attention is layout x scale x normaliser x mask, a linear one layout x feature.
-Letters as in `core/contracts.py`; masks work on token indices, never on position ids.
+A softmax-type attention is layout x scale x normaliser x mask; the parts of a linear one beside the
+layout stand in `core/linear_parts.py`. Letters as in `core/contracts.py`; masks work on token
+indices, never on position ids.
 """
 
 from collections.abc import Callable, Iterator
@@ -103,14 +104,6 @@ class Normaliser(nn.Module):
         scores = q @ k.mT  # (B, H, R, S)
         assert visible is not None, "only a fused normaliser knows the causal mask by itself"
         return self.weights(scores if bias is None else scores + bias, visible) @ v
-
-
-class Feature(nn.Module):
-    """The feature map of a linear attention, applied to queries and to keys."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (..., D) to features (..., F) >= 0."""
-        raise NotImplementedError
 
 
 # (rows of the queries asked for, keys) -> their scores (B, H, R, S), and which are visible (R, S)

@@ -19,11 +19,24 @@ def read_yaml(path):
 
 
 def facts(path, kind):
-    """The facts that a yaml file, or the one that it starts from, gives or needs."""
-    node = read_yaml(path)
-    parents = [entry for entry in node.get("defaults", []) if isinstance(entry, str)]
-    inherited = [facts(f"{path.rsplit('/', 1)[0]}/{p}", kind) for p in parents if p != "_self_"]
-    return set(node.get(kind, [])).union(*inherited)
+    """The facts that a yaml file, its parts, or the one that it starts from, gives or needs."""
+    folder = path.rpartition("/")[0]
+    files, parts = _sources(folder, path)
+    files += [f"{folder}/{group}/{option}" for group, option in parts.items()]
+    return set().union(*(read_yaml(file).get(kind, []) for file in files))
+
+
+def _sources(folder, path):
+    """The yaml files that one is made of, and its choice of parts, overrides applied."""
+    files, parts = [path], {}
+    for entry in read_yaml(path).get("defaults", []):
+        if isinstance(entry, dict):
+            own = {key.removeprefix("override "): option for key, option in entry.items()}
+            parts |= {key: option for key, option in own.items() if "@" not in key}
+        elif entry != "_self_":
+            inherited, chosen = _sources(folder, f"{folder}/{entry}")
+            files, parts = files + inherited, chosen | parts
+    return files, parts
 
 
 def small_decoder(nodes):

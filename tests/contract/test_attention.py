@@ -97,7 +97,7 @@ def test_one_token_and_a_length_far_beyond_training_are_finite(model, factor):
         assert model(draw_tokens(max(1, factor * model.train_length))).isfinite().all()
 
 
-@pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 1e-6), (torch.float64, 1e-12)])
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 5e-6), (torch.float64, 1e-12)])
 @pytest.mark.parametrize("length", [1, 70])
 def test_rows_times_values_are_the_output(model, dtype, tolerance, length):
     subsets = [torch.arange(length), torch.tensor([length - 1]), torch.arange(0, length, 13)]
@@ -152,5 +152,6 @@ def test_steps_are_the_rows_and_keep_what_is_counted(model):
 
 @pytest.mark.parametrize("overrides, key, value", list(_numbers()))
 def test_every_number_of_the_yaml_changes_the_output(build, overrides, key, value):
-    changed, tokens = build(*overrides, f"{key}={value * 2}").double(), draw_tokens(70)
+    other = str(not value).lower() if isinstance(value, bool) else value * 2
+    changed, tokens = build(*overrides, f"{key}={other}").double(), draw_tokens(70)
     assert (build(*overrides).double()(tokens) - changed(tokens)).abs().max() > 1e-9

@@ -11,12 +11,12 @@ Attention" (arXiv 2006.16236).
 from torch import Tensor
 from torch.nn.functional import elu
 
-from kexue_pipe.core.attention_parts import Feature
+from kexue_pipe.core.linear_parts import Feature
 
 
 class Elu1(Feature):
     """elu(x) + 1; in float32 it is zero where x < -17."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map each channel by itself, (..., D) -> (..., D)."""
-        return elu(x) + 1
+    def forward(self, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
+        """Map each channel by itself."""
+        return elu(q) + 1, elu(k) + 1
