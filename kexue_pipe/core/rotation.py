@@ -1,9 +1,11 @@
 """Rotations of channel pairs: what all rotary encodings and their extensions share.
 
-    (x_m, x_{m+D/2}) turns by the angle  pos theta_m,    theta_m = base^(-2m/D),  m = 0 ... D/2 - 1
+    x_2m + i x_{2m+1} is multiplied by  exp(i pos theta_m),  theta_m = base^(-2m/D),  m < D/2
+
+Pairs are neighbours, so that a vector is D/2 complex numbers and turns in one pass over memory.
 
 Source: Jianlin Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding"
-(arXiv 2104.09864), in the half-split layout of Llama.
+(arXiv 2104.09864).
 """
 
 import torch
@@ -23,16 +25,16 @@ def spectrum(width: int, base: float) -> Tensor:
     return frequencies(width, base)
 
 
-def table(pos: Tensor, theta: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Give the cosines and the signed sines of all angles, (T, D) each."""
+def table(pos: Tensor, theta: Tensor, dtype: torch.dtype) -> Tensor:
+    """Give the unit numbers that turn tokens at pos (T,), (T, D/2) complex."""
     # float64: in bfloat16 an angle is off by 0.7 rad at position 4096
-    return waves(pos.double()[:, None] * theta.double(), dtype)
+    return units(pos.double()[:, None] * theta.double(), dtype)
 
 
-def waves(angle: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Give the cosines and the signed sines of angles (..., D/2), (..., D) each."""
-    cos, sin = angle.cos().to(dtype), angle.sin().to(dtype)
-    return torch.cat((cos, cos), dim=-1), torch.cat((-sin, sin), dim=-1)
+def units(angle: Tensor, dtype: torch.dtype) -> Tensor:
+    """Give exp(i angle), for vectors of a real dtype; there are no complex bfloat16 numbers."""
+    complex_dtype = torch.complex128 if dtype == torch.float64 else torch.complex64
+    return torch.polar(torch.ones_like(angle), angle).to(complex_dtype)
 
 
 def rotate(
@@ -41,9 +43,17 @@ def rotate(
     """Turn queries (B, H, T, D) and keys (B, H, S, D) by pos theta, one id per token."""
     table_q = table(pos_q, theta, q.dtype)
     table_k = table_q if pos_k is pos_q else table(pos_k, theta, k.dtype)
-    return turn(q, *table_q), turn(k, *table_k)
+    return turn(q, table_q), turn(k, table_k)
 
 
-def turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn vectors (..., T, D): (x1, x2) -> (x1 cos - x2 sin, x2 cos + x1 sin)."""
-    return torch.addcmul(x.roll(x.shape[-1] // 2, dims=-1) * sin, x, cos)
+def turn(x: Tensor, factors: Tensor) -> Tensor:
+    """Multiply the pairs of vectors (..., T, D) by complex factors (..., T, D/2)."""
+    pairs = _even(x.to(factors.real.dtype)).unflatten(-1, (-1, 2))  # (..., T, D/2, 2)
+    return torch.view_as_real(torch.view_as_complex(pairs) * factors).flatten(-2).to(x.dtype)
+
+
+def _even(x: Tensor) -> Tensor:
+    """Copy a view whose pairs do not stand where complex numbers may stand."""
+    *steps, last = x.stride()
+    odd = last != 1 or any(number % 2 for number in (x.storage_offset(), *steps))
+    return x.contiguous() if odd else x

@@ -28,6 +28,7 @@ from kexue_pipe.core.contracts import (
     Position,
     PositionIds,
 )
+from kexue_pipe.core.norm import RMSNorm
 from kexue_pipe.core.share import share
 
 _EPS = 1e-6  # of the norms
@@ -46,9 +47,9 @@ class Block(nn.Module):
 
     def __init__(self, attention: Attention, width: int, hidden: int):
         super().__init__()
-        self.attention_norm = nn.RMSNorm(width, eps=_EPS)
+        self.attention_norm = RMSNorm(width, eps=_EPS)
         self.attention = attention
-        self.feedforward_norm = nn.RMSNorm(width, eps=_EPS)
+        self.feedforward_norm = RMSNorm(width, eps=_EPS)
         self.up = nn.Linear(width, hidden, bias=False)
         self.down = nn.Linear(hidden, width, bias=False)
 
@@ -88,7 +89,7 @@ class Decoder(Model):
         hidden = feedforward_factor * width
         placed = (attention().place(layer, num_layers) for layer in range(num_layers))
         self.blocks = nn.ModuleList(Block(mixer, width, hidden) for mixer in placed)
-        self.norm = nn.RMSNorm(width, eps=_EPS)
+        self.norm = RMSNorm(width, eps=_EPS)
         self.head = Head(width, task.vocabulary_size, bias=False)
 
     @property

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from kexue_pipe.core.contracts import Position
 from kexue_pipe.core.layouts import AXES
-from kexue_pipe.core.rotation import frequencies, spectrum, turn, waves
+from kexue_pipe.core.rotation import frequencies, spectrum, turn, units
 from kexue_pipe.core.share import share
 
 
@@ -58,4 +58,4 @@ class RopeAxes(Position):
             along = pos[:, None]  # (T, 1): the same on every axis
         else:
             along = pos[..., self.axis].transpose(0, 1)[:, None]  # (B, 1, T, D/2)
-        return turn(x, *waves(along.double() * self.theta.double(), x.dtype))
+        return turn(x, units(along.double() * self.theta.double(), x.dtype))

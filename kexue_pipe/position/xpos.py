@@ -74,7 +74,5 @@ class Xpos(Position):
         return self._scaled(q, pos_q, pos_q - middle), self._scaled(k, pos_k, middle - pos_k)
 
     def _scaled(self, x: Tensor, pos: Tensor, tokens: Tensor) -> Tensor:
-        factor = (tokens.double()[:, None] * self.decay.double()).exp().to(x.dtype)  # (T, D/2)
-        cos, sin = table(pos, self.theta, x.dtype)
-        factor = torch.cat((factor, factor), dim=-1)
-        return turn(x, cos * factor, sin * factor)
+        factor = (tokens.double()[:, None] * self.decay.double()).exp()  # (T, D/2)
+        return turn(x, table(pos, self.theta, x.dtype) * factor)

@@ -15,11 +15,11 @@ def test_turning_is_multiplication_by_a_unit_complex_number() -> None:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(5, 7, 6, generator=generator, dtype=torch.float64)  # (B, T, D)
     pos, theta = torch.arange(7.0) * 1.5, frequencies(6, 50.0)
-    turned = turn(x, *table(pos, theta, x.dtype))
+    turned = turn(x, table(pos, theta, x.dtype))
     angle = pos.double()[:, None] * theta
-    expected = torch.complex(x[..., :3], x[..., 3:]) * torch.polar(torch.ones_like(angle), angle)
-    assert torch.allclose(turned[..., :3], expected.real, atol=1e-12)
-    assert torch.allclose(turned[..., 3:], expected.imag, atol=1e-12)
+    expected = torch.complex(x[..., ::2], x[..., 1::2]) * torch.polar(torch.ones_like(angle), angle)
+    assert torch.allclose(turned[..., ::2], expected.real, atol=1e-12)
+    assert torch.allclose(turned[..., 1::2], expected.imag, atol=1e-12)
     assert torch.allclose(turned.norm(dim=-1), x.norm(dim=-1))
 
 
@@ -27,9 +27,16 @@ def test_queries_and_keys_turn_by_their_own_positions() -> None:
     q, k = torch.randn(2, 2, 3, 5, 6, generator=torch.Generator().manual_seed(0)).double()
     theta, pos = spectrum(6, 50.0), torch.arange(5.0)
     turned_q, turned_k = rotate(q[:, :, 2:4], k, pos[2:4], pos, theta)
-    tables = table(pos, theta, q.dtype)
-    assert torch.equal(turned_q, turn(q, *tables)[:, :, 2:4])
-    assert torch.equal(turned_k, turn(k, *tables))
+    factors = table(pos, theta, q.dtype)
+    assert torch.allclose(turned_q, turn(q, factors)[:, :, 2:4], atol=1e-12)
+    assert torch.allclose(turned_k, turn(k, factors), atol=1e-12)
+
+
+def test_views_turn_wherever_they_stand_in_memory() -> None:
+    whole = torch.randn(5, 7, 13, generator=torch.Generator().manual_seed(0))
+    factors = table(torch.arange(7.0), frequencies(6, 50.0), whole.dtype)
+    for x in (whole[..., 1:7], whole[..., 1::2], whole.transpose(0, 2)[:6].transpose(0, 2)):
+        assert torch.allclose(turn(x, factors), turn(x.clone(), factors), atol=1e-6)
 
 
 def test_odd_width_is_refused() -> None:

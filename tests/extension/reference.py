@@ -4,8 +4,8 @@ import torch
 
 
 def general_scores(q, k, relative, theta):
-    """Give q_i . R(-r_ij) k_j for any r (T, S) and theta (D/2,), in the half-split layout."""
-    (q1, q2), (k1, k2) = q.chunk(2, -1), k.chunk(2, -1)
+    """Give q_i . R(-r_ij) k_j for any r (T, S) and theta (D/2,)."""
+    q1, q2, k1, k2 = (x[..., c::2] for x in (q, k) for c in (0, 1))
     same = q1[..., :, None, :] * k1[..., None, :, :] + q2[..., :, None, :] * k2[..., None, :, :]
     cross = q1[..., :, None, :] * k2[..., None, :, :] - q2[..., :, None, :] * k1[..., None, :, :]
     angle = relative[..., None] * theta  # (T, S, D/2)

@@ -21,7 +21,7 @@ def qk():
 
 def _general_scores(q, k, relative, theta):
     """The scores of any matrix of relative positions (T, S), pair by pair."""
-    q1, q2, k1, k2 = *q.chunk(2, -1), *k.chunk(2, -1)
+    q1, q2, k1, k2 = (x[..., c::2] for x in (q, k) for c in (0, 1))
     scores = 0
     for m in range(len(theta)):
         angle = relative * theta[m]

@@ -34,7 +34,7 @@ def _expected(q, k, difference, theta, axis):
     scores = 0
     for m, a in enumerate(axis):
         angle = difference[:, None, ..., a] * theta[m]  # (B, 1, T, S)
-        q1, q2, k1, k2 = (x[..., c] for x in (q, k) for c in (m, m + D // 2))
+        q1, q2, k1, k2 = (x[..., c] for x in (q, k) for c in (2 * m, 2 * m + 1))
         dot = q1[..., None] * k1[..., None, :] + q2[..., None] * k2[..., None, :]
         cross = q1[..., None] * k2[..., None, :] - q2[..., None] * k1[..., None, :]
         scores = scores + dot * angle.cos() + cross * angle.sin()

@@ -26,7 +26,7 @@ def test_each_axis_turns_its_own_channels_and_no_others():
         pos[..., a] = torch.arange(1, T + 1)[:, None]
         turned, _ = position.rotate(x, x, pos, pos)
         moved = ((turned - x).abs().amax((0, 1, 2)) > 1e-6).tolist()
-        assert moved == [m % 3 == a for m in range(8)] * 2
+        assert moved == [channel // 2 % 3 == a for channel in range(D)]
 
 
 def test_on_the_diagonal_it_is_rope():

@@ -29,7 +29,7 @@ def _scores(position, q, k, pos_q, pos_k):
 def _expected(q, k, distance, zeta):
     """sum_m zeta_m^(r/N) (pair m of q turned by r theta_m) . (pair m of k), r (T, T) = i - j."""
     theta = 100.0 ** (-2 * torch.arange(D // 2, dtype=torch.float64) / D)
-    complex_q, complex_k = (torch.complex(*x.chunk(2, -1)) for x in (q, k))
+    complex_q, complex_k = (torch.complex(x[..., ::2], x[..., 1::2]) for x in (q, k))
     products = complex_q[..., :, None, :] * complex_k[..., None, :, :].conj()
     turns = torch.polar(zeta ** (distance[..., None] / N), distance[..., None] * theta)
     return (products * turns).sum(-1).real
@@ -61,14 +61,14 @@ def test_without_decay_it_is_rope(qk):
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
-def test_equals_the_interleaved_layout_after_permuting_channels(qk):
+def test_equals_x_transformers(qk):
     from x_transformers.x_transformers import RotaryEmbedding, apply_rotary_pos_emb
 
     theirs = RotaryEmbedding(D, use_xpos=True, scale_base=N, base=100).double()
     theirs.inv_freq = 100.0 ** (-2 * torch.arange(D // 2, dtype=torch.float64) / D)
     theirs.scale = (torch.arange(0, D, 2, dtype=torch.float64) + 0.4 * D) / (1.4 * D)
     freqs, scale = theirs(torch.arange(T))
-    q, k = (torch.stack(x.chunk(2, -1), -1).flatten(-2) for x in qk)
+    q, k = qk
     expected = apply_rotary_pos_emb(q, freqs, scale) @ apply_rotary_pos_emb(k, freqs, 1 / scale).mT
     pos = torch.arange(T)
     assert_close(_scores(make(), *qk, pos, pos), expected, **EXACT)

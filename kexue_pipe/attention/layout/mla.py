@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from kexue_pipe.core.attention_parts import Layout
+from kexue_pipe.core.norm import RMSNorm
 
 _EPS = 1e-6  # of the norms
 
@@ -50,11 +51,11 @@ class MultiHeadLatent(Layout):
         self.latent = round(latent_factor * head_width)  # L
         self.shared = 2 * round(shared_fraction * head_width / 2)  # r D, whole pairs
         self.down = nn.Linear(width, self.latent + self.shared, bias=False)
-        self.norm = nn.RMSNorm(self.latent, eps=_EPS)
+        self.norm = RMSNorm(self.latent, eps=_EPS)
         own = 2 * head_width - self.shared  # of a key, and a value
         self.up = nn.Linear(self.latent, num_heads * own, bias=False)
         squeezed = width if query_factor is None else round(query_factor * head_width)
-        down = nn.Linear(width, squeezed, bias=False), nn.RMSNorm(squeezed, eps=_EPS)
+        down = nn.Linear(width, squeezed, bias=False), RMSNorm(squeezed, eps=_EPS)
         self.query_down = nn.Sequential(*([] if query_factor is None else down))
         self.query = nn.Linear(squeezed, num_heads * head_width, bias=False)
         self.out = nn.Linear(num_heads * head_width, width, bias=False)
