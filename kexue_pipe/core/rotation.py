@@ -8,8 +8,11 @@ Source: Jianlin Su et al., "RoFormer: Enhanced Transformer with Rotary Position 
 (arXiv 2104.09864).
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.autograd import Function
 
 
 def frequencies(width: int, base: float) -> Tensor:
@@ -48,6 +51,27 @@ def rotate(
 
 def turn(x: Tensor, factors: Tensor) -> Tensor:
     """Multiply the pairs of vectors (..., T, D) by complex factors (..., T, D/2)."""
+    if factors.requires_grad:
+        return _multiply(x, factors)
+    turned: Tensor = _Turn.apply(x, factors)
+    return turned
+
+
+class _Turn(Function):
+    """Fixed factors: the gradient turns back, where PyTorch would first copy it."""
+
+    @staticmethod
+    def forward(context: Any, x: Tensor, factors: Tensor) -> Tensor:
+        context.save_for_backward(factors)
+        return _multiply(x, factors)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (factors,) = context.saved_tensors
+        return turn(gradient, factors.conj()), None
+
+
+def _multiply(x: Tensor, factors: Tensor) -> Tensor:
     pairs = _even(x.to(factors.real.dtype)).unflatten(-1, (-1, 2))  # (..., T, D/2, 2)
     return torch.view_as_real(torch.view_as_complex(pairs) * factors).flatten(-2).to(x.dtype)
 

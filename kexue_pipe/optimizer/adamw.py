@@ -9,8 +9,20 @@ Source: Decoupled Weight Decay Regularization (arXiv 1711.05101); without decay 
 (arXiv 1412.6980).
 """
 
+from inspect import unwrap
+
 import torch
 from torch import nn
+
+
+class _Lean(torch.optim.AdamW):
+    """PyTorch's optimizer without `torch.compile`: importing that takes longer than `torch`."""
+
+    add_param_group = unwrap(torch.optim.AdamW.add_param_group)
+    state_dict = unwrap(torch.optim.AdamW.state_dict)
+    load_state_dict = unwrap(torch.optim.AdamW.load_state_dict)
+    zero_grad = unwrap(torch.optim.AdamW.zero_grad)
+    step = torch.no_grad()(unwrap(torch.optim.AdamW.step))
 
 
 class AdamW:
@@ -50,7 +62,7 @@ class AdamW:
             {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
         ]
         beta1, beta2 = self.betas
-        return torch.optim.AdamW(
+        return _Lean(
             [group for group in groups if group["params"]],
             lr=self.lr,
             betas=(beta1, beta2),

@@ -39,6 +39,19 @@ def test_views_turn_wherever_they_stand_in_memory() -> None:
         assert torch.allclose(turn(x, factors), turn(x.clone(), factors), atol=1e-6)
 
 
+def test_gradients_turn_back_and_reach_factors_that_are_learned() -> None:
+    x = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    theta = frequencies(4, 50.0).requires_grad_()
+
+    def turned(x: torch.Tensor, theta: torch.Tensor) -> torch.Tensor:
+        return turn(x, table(torch.arange(3.0), theta, x.dtype))
+
+    x.requires_grad_()
+    assert torch.autograd.gradcheck(turned, (x, theta.detach()))
+    assert torch.autograd.gradgradcheck(turned, (x, theta.detach()))
+    assert torch.autograd.gradcheck(turned, (x, theta))
+
+
 def test_odd_width_is_refused() -> None:
     with pytest.raises(ValueError, match="head_width = 7"):
         spectrum(7, 10000.0)

@@ -1,6 +1,8 @@
 """AdamW: the schedule's corners, and what is decayed."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -55,3 +57,37 @@ def test_steps_scale_with_the_size_and_are_at_least_one() -> None:
     assert recipe().num_steps(600) == 600
     assert recipe("size=smoke").num_steps(600) == 30
     assert recipe("size=smoke").num_steps(1) == 1
+
+
+def test_steps_have_the_bits_of_pytorch_also_after_a_state_is_loaded() -> None:
+    x, weights = torch.ones(4, 3), []
+    for make in (recipe().optimizer, lambda m: torch.optim.AdamW(m.parameters(), fused=True)):
+        torch.manual_seed(0)
+        layer = nn.Linear(3, 3, bias=False)
+        optimizer = make(layer)
+        for group in optimizer.param_groups:
+            group.update(lr=0.01, betas=(0.9, 0.95), weight_decay=0.1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            layer(x).square().sum().backward()
+            optimizer.step()
+            optimizer.load_state_dict(optimizer.state_dict())
+        weights.append(layer.weight)
+    assert torch.equal(*weights)
+
+
+def test_a_step_does_not_import_the_compiler() -> None:
+    code = """
+import sys, torch
+from kexue_pipe.optimizer.adamw import AdamW
+recipe = AdamW(1e-3, [0.9, 0.95], 0.1, 1.0, 1, 0.6, 1.0, 1.0)
+layer = torch.nn.Linear(2, 2)
+optimizer = recipe.optimizer(layer)
+optimizer.zero_grad()
+layer(torch.ones(1, 2)).sum().backward()
+recipe.clip(layer)
+optimizer.step()
+optimizer.load_state_dict(optimizer.state_dict())
+assert "torch._dynamo" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
