@@ -43,7 +43,7 @@ def users() -> tuple[Users, Users]:
                 f"the suite {suite} is not known any more ({error}); mend it, "
                 f"or delete {RUN_SUITES}/{suite}.yaml or results/tables/{suite}"
             ) from None
-        for name in {workflow.variant(e)["names"]["train"] for e in evaluated}:
+        for name in {name for e in evaluated for name in workflow.trainings(e)}:
             names.setdefault(name, set()).add(suite)
             now = workflow.train_plan_of(name)[0]["digest"]
             last = outputs.manifest_digest(RESULTS / "train" / name / "checkpoints.json")

@@ -72,7 +72,7 @@ def needs(stage: str, name: str) -> list[tuple[str, str]]:
         evaluated = [name] if stage == "evaluate" else []
     else:
         evaluated = workflow.evaluated_names(name)
-    trained = [workflow.variant(e)["names"]["train"] for e in evaluated]
+    trained = [t for e in evaluated or [name] for t in workflow.trainings(e)]
     jobs = [("train", t) for t in trained] + [("evaluate", e) for e in evaluated]
     jobs += [("collect", name)] if stage in ("claims", "report") else []
     jobs += [("claims", name)] if stage == "report" else []

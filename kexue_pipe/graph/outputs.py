@@ -28,17 +28,22 @@ def plan_path(stage: str, name: str) -> Path:
 def write_plan(plan: dict[str, Any], name: str, outputs: Outputs) -> Path:
     """Write a plan, newer than its outputs exactly if these were not made from its digest."""
     path = plan_path(plan["stage"], name)
-    stale = next(filter(None, (_stale(plan["digest"], *item) for item in outputs.items())), "")
-    text = json.dumps(plan | {"rerun": stale}, indent=1, sort_keys=True) + "\n"
+    reason = stale(plan, outputs)
+    text = json.dumps(plan | {"rerun": reason}, indent=1, sort_keys=True) + "\n"
     if not path.is_file() or path.read_text() != text:
         _keep_made(path, plan["digest"], outputs)
         atomic_write(path, text)
-    if stale:
+    if reason:
         os.utime(path)
     else:
         oldest = min(output.stat().st_mtime_ns for output in outputs)
         os.utime(path, ns=(oldest, oldest))
     return path
+
+
+def stale(plan: dict[str, Any], outputs: Outputs) -> str:
+    """Say why an output must be made again, the first reason of all; empty if none must."""
+    return next(filter(None, (_stale(plan["digest"], *item) for item in outputs.items())), "")
 
 
 def why(plan: dict[str, Any], name: str, outputs: Outputs) -> list[str]:

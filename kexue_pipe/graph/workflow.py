@@ -94,11 +94,12 @@ def expansion(suite: str) -> dict[str, Any]:
 
 @cache
 def _asked(name: str) -> int:
-    """Give the seeds that this run asks of a variant."""
+    """Give the seeds that this run asks of a variant, or of what starts from it."""
     suite, asked = load_suite(_run["suite"]), _run["seeds"]
     if not suite.claims:
         return asked or suite.seeds
-    own = expansion(suite.name)["seeds"].get(name, suite.seeds)
+    seeds = expansion(suite.name)["seeds"].items()
+    own = max((n for v, n in seeds if name in (v, *trainings(v))), default=suite.seeds)
     return 1 if own == 1 else max(own, asked or 0)  # other learning rates are tried with one seed
 
 
@@ -137,10 +138,10 @@ def _seeds(name: str) -> int:
     return max(_asked(name), min(have, _seeds(parent)) if parent else have)
 
 
-def _ancestors(name: str) -> list[str]:
-    """List the manifests of the trainings that a variant starts from."""
+def trainings(name: str) -> list[str]:
+    """List the trainings that a variant stands on: that of its parent first, its own last."""
     parent = variant(name)["parent"]
-    return [str(_manifest(parent)), *_ancestors(parent)] if parent else []
+    return [*(trainings(parent) if parent else []), variant(name)["names"]["train"]]
 
 
 @cache
@@ -215,6 +216,23 @@ def _written(plan_of: Callable[[str], Planned]) -> Callable[[str], str]:
     return path
 
 
+def _parents(plan_of: Callable[[str], Planned]) -> Callable[[str], list[str]]:
+    """Make a function that lists the manifests of the trainings that a variant starts from.
+
+    They are made before a job that must run, and are no reason to run it: its plan holds their
+    digests. Snakemake hides what is stale behind a job whose output is `ancient`, so that only the
+    manifests of a job that is up to date are.
+    """
+
+    def manifests(name: str) -> list[str]:
+        from snakemake.io import ancient
+
+        paths = [str(_manifest(training)) for training in trainings(name)[:-1]]
+        return paths if paths and outputs.stale(*plan_of(name)) else [ancient(p) for p in paths]
+
+    return manifests
+
+
 def _input_function(answer: Callable[[str], Any], wildcard: str) -> Callable[[Any], Any]:
     """Make a Snakemake input function; a refusal ends Snakemake with its one sentence."""
 
@@ -248,5 +266,6 @@ collect_plan = _input_function(_written(collect_plan_of), "suite")
 claims_plan = _input_function(_written(claims_plan_of), "suite")
 report_plan = _input_function(_written(report_plan_of), "suite")
 checkpoints = _input_function(lambda name: str(_manifest(name)), "variant")
-parents = _input_function(_ancestors, "variant")
+train_parents = _input_function(_parents(train_plan_of), "variant")
+evaluate_parents = _input_function(_parents(evaluate_plan_of), "variant")
 collected_from = _input_function(_collected_from, "suite")

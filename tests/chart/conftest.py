@@ -1,4 +1,4 @@
-"""Small synthetic tables with a known truth: three seeds of text, repeat, recall and patches."""
+"""Small synthetic tables with a known truth: text, repeat, recall, patches and their codes."""
 
 import io
 from collections.abc import Callable
@@ -33,6 +33,11 @@ REPEAT = {
     ("task=repeat,position=alibi", "none"): (0.97, 0.98, 0.985, 0.99, 0.99),
     ("task=repeat,position=none", "none"): (0.2, 0.2, 0.2, 0.2, 0.2),
 }
+# bits per code, each of 4 x 4 pixels
+CODES = {
+    ("task=codes", "none"): (4.5, 5.0, 5.5, 6.0, 6.5),
+    ("task=codes,position=rope_2d", "none"): (4.0, 4.5, 4.5, 4.5, 4.5),
+}
 # PSNR in dB on the test split, codes
 PATCHES = {
     "task=patches": (32.0, 0),
@@ -57,12 +62,12 @@ def _png(shade: int) -> bytes:
 def raw_tables(seeds: int = 3) -> dict[str, pl.DataFrame]:
     """Give the tables as `collect` writes them."""
     recall = recall_tables.RECALL
-    names = sorted({name for name, _ in [*TEXT, *REPEAT, *recall]})
+    names = sorted({name for name, _ in [*TEXT, *REPEAT, *CODES, *recall]})
     rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in TABLES if kind not in JUDGED}
     rows["levels"] += recall_tables.levels()
     for name in names + sorted(PATCHES):
         task = name.split(",")[0].removeprefix("task=")
-        images = task == "patches"
+        images, codes = task == "patches", task == "codes"
         parts = dict(part.split("=", 1) for part in name.split(","))
         rows["variants"].append(
             {
@@ -74,7 +79,8 @@ def raw_tables(seeds: int = 3) -> dict[str, pl.DataFrame]:
                 "model": "autoencoder" if images else "decoder",
                 "size": "small",
                 "train_length": 16 if images else 64,
-                "chance": None if images else 1 / 16,
+                "chance": None if images else 1 / 256 if codes else 1 / 16,
+                "pixels_per_token": 16 if images or codes else None,
                 "parameters": 106496 if name == f"task={task}" else 131072,
                 "flops_per_token": 229376,
                 "cache_elements_per_token": 512,
@@ -88,12 +94,15 @@ def raw_tables(seeds: int = 3) -> dict[str, pl.DataFrame]:
         for seed in range(seeds):
             solved = "position=none" not in name if task in ("repeat", "recall") else None
             run = {"variant": name, "seed": seed}
+            if codes:
+                level = {"level": "unigram", "loss": 6 * log(2), "accuracy": 0.1}
+                rows["levels"].append(run | {"stream": "square", "length": 64} | level)
             step = recall_tables.circuit_step(run) if task == "recall" else None
             end = {"status": "finished", "steps": 400, "final_loss": 1.5, "solved": solved}
             rows["runs"].append(run | end | {"circuit_step": step})
             rows["timing"].append(
                 run
-                | {"stage": "train", "seconds": 12.5, "tokens_per_second": 1e5, "machine": "x86"}
+                | {"stage": "train", "seconds": 7.5, "tokens_per_second": 1e5, "machine": "x86"}
             )
             for step in range(20, 401, 20):
                 values = {"loss": 4 * 0.99**step, "lr": 1e-3}
@@ -109,11 +118,11 @@ def raw_tables(seeds: int = 3) -> dict[str, pl.DataFrame]:
                 rows["attention"] += _attention(run)
             if task == "recall":
                 rows["attention"] += recall_tables.attention(run)
-    for truth, stream in ((TEXT, "natural"), (REPEAT, "repeat")):
+    for truth, stream in ((TEXT, "natural"), (REPEAT, "repeat"), (CODES, "square")):
         for (name, extension), values in truth.items():
             for seed in range(seeds):
                 run = {"variant": name, "seed": seed, "extension": extension, "stream": stream}
-                rows["extrapolation"] += _extrapolation(run, values, truth is TEXT)
+                rows["extrapolation"] += _extrapolation(run, values, truth is not REPEAT)
     for (name, extension), values in recall.items():
         for seed in range(seeds):
             run = {"variant": name, "seed": seed, "extension": extension, "stream": "recall"}

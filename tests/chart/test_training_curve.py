@@ -9,6 +9,7 @@ def test_accuracy_is_drawn_only_for_tasks_that_can_be_solved(tables, knobs_of):
     frame = training_curve.data(tables, **knobs_of("training_curve"))
     panels = set(frame.select("task", "measure").unique().rows())
     assert panels == {
+        ("codes", "loss"),
         ("patches", "loss"),
         ("recall", "accuracy"),
         ("recall", "loss"),

@@ -3,6 +3,7 @@
 Rows that only ask `snakemake -n` share one finished copy and restore what they edit.
 """
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,9 +15,11 @@ from tests.graph.checkout import Checkout
 pytestmark = pytest.mark.slow
 ROPE, ALIBI = "task=text,size=smoke", "task=text,position=alibi,size=smoke"
 FSQ = "task=patches,quantizer=fsq,size=smoke"
+CODES = "task=codes,position=rope_2d,size=smoke"  # its parent is FSQ
 SWEEPS = ["size=smoke task=text position=rope,alibi", "size=smoke task=patches quantizer=fsq"]
+SWEEPS += ["size=smoke task=codes position=rope_2d"]
 REPORT = {"collect default", "report default"}
-ALL = {f"evaluate {name}" for name in (ROPE, ALIBI, FSQ)}
+ALL = {f"evaluate {name}" for name in (ROPE, ALIBI, FSQ, CODES)}
 
 
 def job(stage: str, *names: str) -> set[str]:
@@ -60,11 +63,19 @@ TABLE = {
     ),
     "helper used by rotary encodings only -> the rotary variants": (
         [("kexue_pipe/core/rotation.py", "-2.0", "-2.5")],
-        job("train", ROPE) | job("evaluate", ROPE) | REPORT,
+        job("train", ROPE, CODES) | job("evaluate", ROPE, CODES) | REPORT,
+    ),
+    "position of two axes -> the prior on codes, not the autoencoder that it starts from": (
+        [("kexue_pipe/position/rope_2d.py", "2 * int(count)", "3 * int(count)")],
+        job("train", CODES) | job("evaluate", CODES) | REPORT,
+    ),
+    "autoencoder -> it and the prior on its codes": (
+        [("conf/model/autoencoder.yaml", "${size.channels}", "8")],
+        job("train", FSQ, CODES) | job("evaluate", FSQ, CODES) | REPORT,
     ),
     "a metric -> every evaluation that measures attention, no training": (
         [("kexue_pipe/metric/entropy.py", ".sum(-1)", ".sum(-1) * 2.0")],
-        job("evaluate", ROPE, ALIBI) | REPORT,
+        job("evaluate", ROPE, ALIBI, CODES) | REPORT,
     ),
     "a chart -> report only": (
         [("conf/chart/fixed_token_sweep.yaml", "_order_: ", "_order_: 1")],
@@ -82,9 +93,9 @@ TABLE = {
         [("conf/position/alibi.yaml", "\n", "\n# a comment\n")],
         set(),
     ),
-    "quantizer number -> its variants only": (
+    "quantizer number -> its variants, and priors on their codes": (
         [("conf/quantizer/fsq.yaml", "eta: 0.001", "eta: 0.002")],
-        job("train", FSQ) | job("evaluate", FSQ) | REPORT,
+        job("train", FSQ, CODES) | job("evaluate", FSQ, CODES) | REPORT,
     ),
 }
 
@@ -148,6 +159,27 @@ def test_an_override_reads_a_stale_baseline_and_does_not_bring_it_up_to_date(
     assert planned == {f"{rule} {name}" for rule in ("train", "evaluate", "collect", "report")}
 
 
+def test_another_position_on_the_same_codes_trains_no_autoencoder(checkout: Checkout) -> None:
+    asked = ["size=smoke", "seeds=1", "task=codes", "quantizer=fsq", "position=rope"]
+    planned = checkout.planned(*asked, program="kexue-pipe", dry="dry_run=true")
+    name = "task=codes,size=smoke"
+    assert planned == {f"{rule} {name}" for rule in ("train", "evaluate", "collect", "report")}
+
+
+def test_a_lost_parent_is_made_again_and_nothing_is_trained_twice(finished: Checkout) -> None:
+    before = finished.tables()
+    (checkpoint,) = json.loads(before[f"results/train/{FSQ}/checkpoints.json"])["seeds"]
+    (finished.path / checkpoint["file"]).unlink()
+    assert {j for j in finished.planned() if "train" in j} == job("train", FSQ)
+    finished.run("snakemake", "-j2")
+    for name in (FSQ, CODES):  # as after a kill between the two
+        shutil.rmtree(finished.path / f"results/train/{name}")
+    output = finished.run("snakemake", "-j2")
+    for name in (FSQ, CODES):
+        assert f"{name} seed 0: in the store" in output
+    assert finished.tables() == before and finished.planned() == set()
+
+
 def test_a_damaged_or_missing_file_is_made_again(finished: Checkout) -> None:
     damaged = finished.path / f"results/evaluate/{FSQ}/codes.parquet"
     whole = damaged.read_bytes()
@@ -170,7 +202,7 @@ def test_a_damaged_or_missing_file_is_made_again(finished: Checkout) -> None:
 
 def test_more_seeds_train_only_the_new_one_and_fewer_train_none(finished: Checkout) -> None:
     output = finished.run("snakemake", "-j2", "--config", "seeds=2")
-    for name in (ROPE, ALIBI, FSQ):
+    for name in (ROPE, ALIBI, FSQ, CODES):
         assert f"{name} seed 0: in the store" in output
         assert f"{name} seed 1: finished" in output
     assert not any(job.startswith(("train", "evaluate")) for job in finished.planned())

@@ -1,8 +1,7 @@
 rule evaluate:
     input:
         plan=graph.evaluate_plan,
-        # before it, but no reason to run it: the plan holds the digest of the parent
-        parents=ancient(graph.parents),
+        parents=graph.evaluate_parents,
         manifest=graph.checkpoints,
     output:
         expand("results/evaluate/{{variant}}/{table}.parquet", table=graph.EVALUATED),

@@ -1,8 +1,7 @@
 rule train:
     input:
         plan=graph.train_plan,
-        # before it, but no reason to run it: the plan holds the digest of the parent
-        parents=ancient(graph.parents),
+        parents=graph.train_parents,
     output:
         manifest="results/train/{variant}/checkpoints.json",
         training="results/train/{variant}/training.parquet",
