@@ -12,14 +12,16 @@ import polars as pl
 from kexue_pipe.core.statistics import PROTOCOLS
 
 Tables = Mapping[str, pl.DataFrame]
-IN_RANGE = ("extrapolation", "attention")  # tables that are read only where the task was solved
+FAR = 1.0  # training lengths beyond which only runs that solved their task in range are read
 FINE = 0.05  # bits, or share of tokens, that a kept length may be worse
 
 
-def _rows(tables: Tables, kind: str, variant: str, *where: pl.Expr) -> pl.DataFrame:
-    """Give the rows of a variant; what was measured on tokens, of the runs that solved the task."""
+def _rows(
+    tables: Tables, kind: str, variant: str, *where: pl.Expr, length: float = 0.0
+) -> pl.DataFrame:
+    """Give the rows of a variant; beyond its training length, of runs that solved their task."""
     frame = tables[kind].filter(pl.col("variant") == variant, *where)
-    if kind not in IN_RANGE:
+    if length <= FAR:
         return frame
     unsolved = tables["runs"].filter(pl.col("variant") == variant, ~pl.col("solved"))["seed"]
     return frame.filter(~pl.col("seed").is_in(unsolved.implode()))
@@ -38,8 +40,15 @@ def _by_seed(frame: pl.DataFrame, value: pl.Expr) -> dict[int, float]:
 
 
 def _sweep(
-    tables: Tables, variant: str, extension: str, stream: str, protocol: str, bin_by: str
+    tables: Tables,
+    variant: str,
+    extension: str,
+    stream: str,
+    length: float,
+    protocol: str = "fixed",
+    bin_by: str = "position",
 ) -> pl.DataFrame:
+    """Give the rows of a sweep for the right to read them up to a length."""
     return _rows(
         tables,
         "extrapolation",
@@ -49,6 +58,7 @@ def _sweep(
         pl.col("protocol").is_in(PROTOCOLS[protocol]),
         pl.col("bin_by") == bin_by,
         pl.col("n") > 0,
+        length=length,
     )
 
 
@@ -65,7 +75,7 @@ def loss(
     tables: Tables, *, variant: str, length: float, stream: str, extension: str = "none"
 ) -> dict[int, float]:
     """Mean loss of the same last tokens in a context of some length, bits."""
-    frame = _sweep(tables, variant, extension, stream, "fixed", "position")
+    frame = _sweep(tables, variant, extension, stream, length)
     return _by_seed(_at(tables, variant, length, frame), BITS)
 
 
@@ -73,7 +83,7 @@ def accuracy(
     tables: Tables, *, variant: str, length: float, stream: str, extension: str = "none"
 ) -> dict[int, float]:
     """Share of the same last tokens that is predicted in a context of some length."""
-    frame = _sweep(tables, variant, extension, stream, "fixed", "position")
+    frame = _sweep(tables, variant, extension, stream, length)
     return _by_seed(_at(tables, variant, length, frame), HITS)
 
 
@@ -81,7 +91,7 @@ def exact(
     tables: Tables, *, variant: str, length: float, stream: str, extension: str = "none"
 ) -> dict[int, float]:
     """Share of documents whose every scored token is predicted."""
-    frame = _sweep(tables, variant, extension, stream, "fixed", "position")
+    frame = _sweep(tables, variant, extension, stream, length)
     share = pl.col("exact").sum() / pl.col("documents").sum()
     return _by_seed(_at(tables, variant, length, frame), share)
 
@@ -97,7 +107,7 @@ def loss_between(
 ) -> dict[int, float]:
     """Mean loss of the tokens at positions from `begin` to `end`, in the longest document, bits."""
     train_length = _tokens(variant, tables) or 0
-    frame = _sweep(tables, variant, extension, stream, "curve", "position").filter(
+    frame = _sweep(tables, variant, extension, stream, end, "curve").filter(
         pl.col("bin_lo") >= round(begin * train_length),
         pl.col("bin_hi") <= round(end * train_length),
     )
@@ -122,7 +132,7 @@ def recall(
     """Share of predicted tokens whose answer stands `near` to `far` training lengths back."""
     train_length = _tokens(variant, tables) or 0
     frame = _at(
-        tables, variant, length, _sweep(tables, variant, extension, stream, "fixed", "lag")
+        tables, variant, length, _sweep(tables, variant, extension, stream, length, bin_by="lag")
     ).filter(
         pl.col("bin_lo") >= near * train_length,
         pl.col("bin_hi") <= far * train_length + 1,
@@ -134,7 +144,7 @@ def octaves_kept(
     tables: Tables, *, variant: str, stream: str, extension: str = "none"
 ) -> dict[int, float]:
     """Log2 of the longest context, in N, up to which no loss is 0.05 bits above that at N."""
-    frame = _sweep(tables, variant, extension, stream, "fixed", "position")
+    frame = _sweep(tables, variant, extension, stream, 2 * FAR)
     train_length = _tokens(variant, tables)
     kept: dict[int, float] = {}
     values = frame.group_by("seed", "length").agg(BITS.alias("value")).sort("seed", "length")
@@ -171,6 +181,7 @@ def rows(
         pl.col("bin_lo") <= size,
         size < pl.col("bin_hi"),
         pl.col("n_rows") > 0,
+        length=length,
     )
     frame = frame.filter(pl.col("length") == pl.col("length").max())
     if layer is not None:
@@ -178,6 +189,17 @@ def rows(
     mean = pl.col("sum").sum() / pl.col("n_rows").sum()
     by_head = frame.group_by("seed", "layer", "head", maintain_order=True).agg(mean.alias("value"))
     return _by_seed(by_head, getattr(pl.col("value"), heads)())
+
+
+def growth(
+    tables: Tables, *, variant: str, metric: str, extension: str = "none"
+) -> dict[int, float]:
+    """Growth of a metric from rows of N to rows of 8 N keys, per unit of the log of the length."""
+    near, far = (
+        rows(tables, variant=variant, metric=metric, length=length, extension=extension)
+        for length in (1.0, 8.0)
+    )
+    return {seed: (far[seed] - near[seed]) / log(8.0) for seed in far if seed in near}
 
 
 def final_loss(tables: Tables, *, variant: str) -> dict[int, float]:

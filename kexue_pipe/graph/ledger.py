@@ -12,9 +12,10 @@ from typing import Any
 
 import yaml
 
-from kexue_pipe.core.spelling import split_name
+from kexue_pipe.core.spelling import join_name, split_name
 from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.options import CONF, suggest
+from kexue_pipe.graph.request import format_value
 from kexue_pipe.graph.sources import ROOT
 
 FOLDER = CONF / "claim"
@@ -68,7 +69,7 @@ def chosen(names: list[str] | str) -> dict[str, Claim]:
 
 def resolved(claim: Claim, extra: list[str], rates: list[float]) -> Claim:
     """Give a claim with canonical names, and its runs at other learning rates if it trains two."""
-    from kexue_pipe.graph.names import stage_name, variant
+    from kexue_pipe.graph.names import stage_name
 
     if claim["reason"] or "study" in claim:
         return claim
@@ -77,11 +78,8 @@ def resolved(claim: Claim, extra: list[str], rates: list[float]) -> Claim:
         for leaf in _leaves(claim):
             names[leaf["variant"]] = _name(leaf, extra)
         trained = {name: stage_name(name, "train") for name in names.values()}
-        moved: dict[str, list[str]] = {}
-        for name in trained if len(set(trained.values())) > 1 else ():
-            old = variant(split_name(name)).nodes["optimizer"]["lr"]
-            parts = [[*split_name(name), f"{RATE}={rate * old!r}"] for rate in rates]
-            moved[name] = [variant(part).name for part in parts]
+        two = len(set(trained.values())) > 1
+        moved = {name: _moved(name, rates) for name in (trained if two else ())}
     except Refused as error:
         return claim | {"reason": str(error)}
     sides = {side: _renamed(claim[side], names) for side in ("left", "right")}
@@ -91,17 +89,34 @@ def resolved(claim: Claim, extra: list[str], rates: list[float]) -> Claim:
 def _name(leaf: Claim, extra: list[str]) -> str:
     """Give the canonical name of what a leaf measures; refuse what it cannot be measured under."""
     from kexue_pipe.graph.check import longest_context
-    from kexue_pipe.graph.names import variant
 
-    overrides = [*split_name(leaf["variant"]), *extra]
-    found = variant(overrides)
-    extensions = [e for e in leaf.get("extension", "none").split("+") if e != "none"]
-    if extensions:
-        variant([*overrides, f"extension=[{','.join(extensions)}]"])
+    overrides = (*split_name(leaf["variant"]), *extra)
+    found = _variant(overrides)
+    for extension in leaf.get("extension", "none").split("+"):
+        if extension not in found.nodes["extension"] and extension != "none":
+            _variant((*overrides, f"extension={extension}"))  # refused with the reason
     factor = longest_context(found.nodes) / found.nodes["task"]["train_length"]
     if leaf.get("length", 0) > factor:
         raise Refused(f"{found.name} is tested up to {factor:g} training lengths only")
     return found.name
+
+
+@cache
+def _variant(overrides: tuple[str, ...]) -> Any:
+    from kexue_pipe.graph.names import variant
+
+    return variant([*overrides])
+
+
+def _moved(name: str, rates: list[float]) -> list[str]:
+    """Name a variant at other learning rates."""
+    task, *parts = split_name(name)
+    rate = _variant((task, *parts)).nodes["optimizer"]["lr"]
+    kept = [part for part in parts if not part.startswith(f"{RATE}=")]
+    return [
+        join_name([task, *sorted([*kept, f"{RATE}={format_value(factor * rate)}"])])
+        for factor in rates
+    ]
 
 
 def _leaves(claim: Claim) -> Iterator[Claim]:

@@ -1,0 +1,92 @@
+"""Facts that the studies must reproduce, each known from elsewhere."""
+
+import numpy as np
+import pytest
+
+from kexue_pipe.study import (
+    bound_memory,
+    causal_rank,
+    code_entropy,
+    entropy_growth,
+    laplace_top_one,
+    lossless_tokens,
+    rope_base,
+    score_noise,
+    tied_head,
+    variance_law,
+)
+from kexue_pipe.study import johnson_lindenstrauss as jl
+from kexue_pipe.study import sparsity_axioms as axioms
+
+
+def test_projections_keep_distances_above_the_sharp_constant_only() -> None:
+    assert np.mean(jl.kept(128, constant=16.0, error=0.5, draws=5)) == 1.0
+    assert np.mean(jl.kept(128, constant=2.0, error=0.5, draws=5)) == 0.0
+
+
+def test_own_mass_follows_its_closed_form() -> None:
+    # half of the mass at d = 1.6 log N without a scale: 1 / (1 + N e^(-.6226 d))
+    found = np.mean(jl.own_mass(500, constant=2.0, power=0.0, draws=3))
+    width = int(np.ceil(2.0 * np.log(500)))
+    assert found == pytest.approx(1 / (1 + 500 * np.exp(-0.6226 * width)), abs=0.05)
+
+
+@pytest.mark.parametrize(("largest", "equal"), [(0.3, True), (0.5, True), (0.9, False)])
+def test_the_laplace_operator_is_softmax_up_to_one_half(largest: float, equal: bool) -> None:
+    assert (laplace_top_one.gap(largest, 6) < 1e-9) == equal
+
+
+@pytest.mark.parametrize("axiom", axioms.AXIOMS)
+def test_gini_breaks_no_axiom(axiom: str) -> None:
+    assert axioms.violations("gini", axiom, 50) == 0
+
+
+def test_measures_without_the_length_break_cloning() -> None:
+    assert axioms.violations("l1_l2", "cloning", 20) == 20
+    assert axioms.violations("hoyer", "cloning", 20) == 20
+    assert axioms.violations("l1_l2", "rising_tide", 50) == 0
+
+
+def test_the_first_loss_of_a_tied_head_is_that_of_the_formula() -> None:
+    width, vocabulary, sigma = 64, 512, 1 / 8
+    loss = np.mean(tied_head.excess(width, vocabulary, sigma, 3)) + np.log(vocabulary)
+    own = np.exp(width * sigma)
+    assert loss == pytest.approx(np.log(own + vocabulary * np.exp(width * sigma**2 / 2)), abs=0.3)
+
+
+def test_the_smallest_base_of_a_thousand_tokens_is_the_published_one() -> None:
+    assert rope_base.log_ratio(128, 1000, 4300.0, per_decade=100) == pytest.approx(0, abs=0.05)
+
+
+def test_means_of_independent_values_lose_power_as_one_over_n() -> None:
+    assert np.mean(variance_law.slope(256, 64, 5)) == pytest.approx(-1, abs=0.1)
+
+
+def test_entropy_of_random_scores_follows_the_gaussian_law() -> None:
+    # H = log n - a(n)^2 / 2: 1 without a scale, 0 with the root of log n
+    found = {s: np.mean(entropy_growth.slope(s, 512, 4096, 2)) for s in entropy_growth.SCALES}
+    assert found["rsqrt"] == pytest.approx(1, abs=0.05)
+    assert found["sqrtlogn"] == pytest.approx(0, abs=0.15) and 0.6 < found["logn"] < 0.95
+
+
+def test_the_plug_in_entropy_is_low_by_millers_term() -> None:
+    found = np.mean(code_entropy.bias(256, 8.0, 10))
+    assert found == pytest.approx(-255 / (2 * 8 * 256 * np.log(2)), rel=0.15)
+
+
+def test_the_effective_rank_of_nothing_but_means_is_that_of_its_singular_values() -> None:
+    assert causal_rank.share(1) == 1.0 and 0.0 < causal_rank.share(64) < 1.0
+
+
+def test_rebound_keys_are_kept_by_the_delta_rule_alone() -> None:
+    assert np.mean(bound_memory.lead(8, 32, rebind=True, draws=10)) > 0.3
+    assert abs(np.mean(bound_memory.lead(4, 32, rebind=False, draws=10))) < 0.1
+
+
+def test_bits_of_a_lossless_token() -> None:
+    assert lossless_tokens.bits(64, 3.0, 1024) == 36.0
+
+
+def test_noise_of_no_size_changes_nothing() -> None:
+    assert score_noise.lead(64, 10.0, noise=0.0, relative=False, draws=1) == [0.0]
+    assert np.mean(score_noise.lead(256, 30.0, noise=0.25, relative=False, draws=2)) > 0.05
