@@ -31,7 +31,7 @@ def judge(claims: dict[str, Claim], tables: Tables) -> tuple[pl.DataFrame, pl.Da
     rows, sides = [], []
     for name, claim in claims.items():
         row, found = _measured(claim, tables)
-        rows.append(claim | {"claim": name} | row)
+        rows.append(claim | {"claim": name, "left": None, "right": None} | row)
         sides += [{"claim": name} | side for side in found]
     rows.sort(key=lambda row: (row["family"], row["claim"]))
     for _, family in groupby(rows, key=lambda row: row["family"]):
