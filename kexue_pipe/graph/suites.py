@@ -60,7 +60,7 @@ def load_suite(name: str) -> Suite:
             return _read(name, path)
     if name.startswith(CLAIM):
         claim, *overrides = split_name(name.removeprefix(CLAIM))
-        rates = load_suite("claims").rates
+        rates = load_suite("claims_rates").rates
         return Suite(name, claims=[claim], rates=rates, overrides=overrides, beside="default")
     if name.startswith("task="):
         return Suite(name, [shlex.join(split_name(name))], beside="default")

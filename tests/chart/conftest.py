@@ -101,8 +101,7 @@ def raw_tables(seeds: int = 3) -> dict[str, pl.DataFrame]:
             end = {"status": "finished", "steps": 400, "final_loss": 1.5, "solved": solved}
             rows["runs"].append(run | end | {"circuit_step": step})
             rows["timing"].append(
-                run
-                | {"stage": "train", "seconds": 8.5, "tokens_per_second": 1e5, "machine": "x86"}
+                run | {"stage": "train", "seconds": 8.5, "tokens_per_second": 1e5, "machine": "x86"}
             )
             for step in range(20, 401, 20):
                 values = {"loss": 4 * 0.99**step, "lr": 1e-3}
