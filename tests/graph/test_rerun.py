@@ -18,8 +18,8 @@ FSQ = "task=patches,quantizer=fsq,size=smoke"
 CODES = "task=codes,position=rope_2d,size=smoke"  # its parent is FSQ
 SWEEPS = ["size=smoke task=text position=rope,alibi", "size=smoke task=patches quantizer=fsq"]
 SWEEPS += ["size=smoke task=codes position=rope_2d"]
-REPORT = {"collect default", "report default"}
-ALL = {f"evaluate {name}" for name in (ROPE, ALIBI, FSQ, CODES)}
+REPORT = {"collect default", "claims default", "report default"}
+RULES = ("train", "evaluate", "collect", "claims", "report")
 
 
 def job(stage: str, *names: str) -> set[str]:
@@ -156,14 +156,14 @@ def test_an_override_reads_a_stale_baseline_and_does_not_bring_it_up_to_date(
     asked = ["size=smoke", "seeds=1", "position=none"]
     planned = checkout.planned(*asked, program="kexue-pipe", dry="dry_run=true")
     name = ALIBI.replace("alibi", "none")
-    assert planned == {f"{rule} {name}" for rule in ("train", "evaluate", "collect", "report")}
+    assert planned == {f"{rule} {name}" for rule in RULES}
 
 
 def test_another_position_on_the_same_codes_trains_no_autoencoder(checkout: Checkout) -> None:
     asked = ["size=smoke", "seeds=1", "task=codes", "quantizer=fsq", "position=rope"]
     planned = checkout.planned(*asked, program="kexue-pipe", dry="dry_run=true")
     name = "task=codes,size=smoke"
-    assert planned == {f"{rule} {name}" for rule in ("train", "evaluate", "collect", "report")}
+    assert planned == {f"{rule} {name}" for rule in RULES}
 
 
 def test_a_lost_parent_is_made_again_and_nothing_is_trained_twice(finished: Checkout) -> None:
