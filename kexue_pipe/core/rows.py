@@ -109,6 +109,20 @@ def first(block: RowBlock) -> Tensor:
     return probabilities(block)[..., :FIRST]
 
 
+@once
+def mixture(block: RowBlock) -> Tensor:
+    """Give o = sum_j p_j v_j of each row, (B, H, R, D) float64."""
+    return probabilities(block) @ block.values.double()
+
+
+@once
+def spread(block: RowBlock) -> Tensor:
+    """Give sum_j p_j |v_j - o|^2, how far the values of a row lie apart, (B, H, R)."""
+    power = block.values.double().square().sum(-1, keepdim=True)
+    apart = (probabilities(block) @ power)[..., 0] - mixture(block).square().sum(-1)
+    return apart.clamp(min=0.0)
+
+
 def covering(block: RowBlock, share: float) -> Tensor:
     """Count the largest shares that add up to `share` in each row, (B, H, R)."""
     rest = ordered(block).cumsum(-1)  # of the smallest shares

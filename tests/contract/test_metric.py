@@ -13,7 +13,8 @@ from omegaconf import OmegaConf
 from kexue_pipe.core.contracts import RowBlock
 
 FILES = {p.stem: p for p in sorted((Path(__file__).parents[2] / "conf/metric").glob("*.yaml"))}
-ORDERED = {"dist_mean", "dist_ratio", "local_mass", "sink_mass"}  # read which key stands where
+# read which key stands where; noise is drawn key by key
+ORDERED = {"dist_mean", "dist_ratio", "local_mass", "sink_mass", "noise_gain"}
 CLONABLE = {"conc", "s12", "gini", "frac_below", "output_power", "row_sum", "neg_mass"}
 B, H, R, S = 2, 3, 5, 31
 
@@ -38,7 +39,8 @@ def _block(seed=0, spread=2.0):
     mask = (keys <= queries[:, None]) & (keys > queries[:, None] - 29)
     scores = spread * torch.randn(B, H, R, S, generator=generator, dtype=torch.float64)
     weights = scores.masked_fill(~mask, -torch.inf).softmax(-1)
-    return RowBlock(queries, mask, weights, torch.zeros(B, H, S, 1), row_stochastic=True)
+    values = torch.randn(B, H, S, 3, generator=generator)
+    return RowBlock(queries, mask, weights, values, row_stochastic=True)
 
 
 def _with(block, **fields):
@@ -94,6 +96,7 @@ def test_order_of_keys_matters_to_distances_only(name):
     block = _block()
     order = torch.randperm(S, generator=torch.Generator().manual_seed(5))
     moved = _with(block, mask=block.mask[:, order], weights=block.weights[..., order])
+    moved = _with(moved, values=block.values[..., order, :])
     before, after = _metric(name)(block), _metric(name)(moved)
     same = torch.allclose(before, after, rtol=0, atol=1e-12, equal_nan=True)
     assert same == (name not in ORDERED)
