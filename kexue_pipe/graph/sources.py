@@ -110,11 +110,11 @@ def signature(target: str) -> frozenset[str] | None:
         (n for n in _tree(module).body if getattr(n, "name", None) == attribute), None
     )
     if isinstance(definition, ast.ClassDef):
-        init = [n for n in definition.body if getattr(n, "name", None) == "__init__"]
-        if not init:  # a dataclass, or a class without arguments
+        init = _init(module, definition)
+        if init is None:  # a dataclass, or a class without arguments
             fields = [n for n in definition.body if isinstance(n, ast.AnnAssign)]
             return frozenset(n.target.id for n in fields if isinstance(n.target, ast.Name))
-        definition = init[0]
+        definition = init
     if not isinstance(definition, ast.FunctionDef):
         raise Refused(f"_target_: {target} does not exist; {module} defines no {attribute}")
     arguments = definition.args
@@ -122,3 +122,20 @@ def signature(target: str) -> frozenset[str] | None:
         return None
     names = [a.arg for a in arguments.posonlyargs + arguments.args + arguments.kwonlyargs]
     return frozenset(names) - {"self"}
+
+
+def _init(module: str, definition: ast.ClassDef) -> ast.stmt | None:
+    """Find the constructor of a class, its own or that of a base class in this package."""
+    for node in definition.body:
+        if getattr(node, "name", None) == "__init__":
+            return node
+    origins = {n.name: module for n in _tree(module).body if isinstance(n, ast.ClassDef)}
+    for node in _tree(module).body:
+        if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == PACKAGE:
+            origins |= {alias.name: str(node.module) for alias in node.names}
+    for name in (base.id for base in definition.bases if isinstance(base, ast.Name)):
+        origin = origins.get(name)
+        for found in _tree(origin).body if origin else []:
+            if origin and isinstance(found, ast.ClassDef) and found.name == name:
+                return _init(origin, found)
+    return None

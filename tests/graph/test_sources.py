@@ -48,6 +48,8 @@ def test_training_does_not_stand_on_components_or_on_the_graph() -> None:
 
 def test_signatures_are_read_without_importing() -> None:
     assert sources.signature("kexue_pipe.position.rope.Rope") == {"head_width", "base"}
+    inherited = sources.signature("kexue_pipe.core.trained_table.TrainedTable")
+    assert inherited and sources.signature("kexue_pipe.quantizer.vq.VQ") == inherited
     with pytest.raises(Refused, match="defines no Nope"):
         sources.signature("kexue_pipe.position.rope.Nope")
     with pytest.raises(Refused, match="no component of this package"):
