@@ -5,7 +5,7 @@ SOURCES := kexue_pipe tests benchmarks
 PARALLEL := --numprocesses 2 --dist loadfile  # a file's tests share what they ran
 
 .DEFAULT_GOAL := report
-.PHONY: report smoke test test-fast check format docs lock clean help
+.PHONY: report smoke test test-fast check format bench docs lock clean help
 
 report: .venv/installed  ## run the default suite: results/report/default.html
 	$(BIN)/snakemake -j8
@@ -31,6 +31,9 @@ format: .venv/tested  ## format the code
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/snakefmt Snakefile workflow
 
+bench: .venv/benched  ## time everything beside its peers, with the goals; about half an hour
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
 docs: .venv/installed  ## rewrite docs/tables.md from the schemas
 	$(BIN)/python -m kexue_pipe.core.table_docs > docs/tables.md
 
@@ -50,4 +53,8 @@ help:  ## show this list
 
 .venv/tested: .venv/installed
 	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[test]'
+	touch $@
+
+.venv/benched: .venv/tested
+	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[test,bench]'
 	touch $@

@@ -120,7 +120,8 @@ class Llama(nn.Module):
         return self.model(input_ids=tokens).logits
 
 
-PEERS: dict[str, Callable[[Shape, int], nn.Module]] = {
+Peers = dict[str, Callable[[Shape, int], nn.Module]]
+PEERS: Peers = {
     "plain": Plain, "x-transformers": x_transformers, "transformers Llama": Llama,
 }  # fmt: skip
 
@@ -128,7 +129,7 @@ PEERS: dict[str, Callable[[Shape, int], nn.Module]] = {
 class Sides:
     """Ours and the peers at one shape, and the batches that all of them see."""
 
-    def __init__(self, shape: Shape, rounds: int):
+    def __init__(self, shape: Shape, rounds: int, peers: Peers = PEERS):
         overrides = [
             f"size.train_length={shape.T}", f"size.width={shape.C}",
             f"size.num_layers={shape.layers}", f"size.num_heads={shape.H}",
@@ -141,7 +142,7 @@ class Sides:
         self.recipe = instantiate(nodes["optimizer"])
         self.ours = build_model(nodes, self.task, SEED).train()
         self.steps = {"kexue_pipe": self._our_step()}
-        for name, build in PEERS.items():
+        for name, build in peers.items():
             torch.manual_seed(SEED)
             try:
                 self.steps[name] = self._their_step(build(shape, self.task.vocabulary_size).train())
