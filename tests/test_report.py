@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from kexue_pipe import report
 from kexue_pipe.core import theme
 from kexue_pipe.core.language import Language
+from kexue_pipe.core.tables import empty
 from kexue_pipe.page import plots
 from kexue_pipe.page.page import number
 from tests import pages
@@ -107,8 +108,14 @@ def test_provenance_holds_digest_commit_versions_data_and_machine(html):
 
 def test_claims_come_with_verdicts_scores_and_posts():
     rows = {"claim": ["b", "a"], "post": [9431, 9826], "verdict": ["supported", "contradicted"]}
-    claims = pl.DataFrame(rows | {"statement": ["Windows extrapolate.", "FSQ beats VQ."]})
-    html = report.render(PLAN, SYNTHETIC.prepared() | {"claims": claims})
+    rows |= {"statement": ["Windows extrapolate.", "FSQ beats VQ."], "mean": [0.5, None]}
+    rows |= {"direction": ["greater", "greater"], "smallest": [0.1, 0.1], "unit": ["bits", "dB"]}
+    claims = pl.concat([empty("claims"), pl.DataFrame(rows)], how="diagonal")
+    seeds = {"claim": ["b"] * 3, "side": ["left", "left", "right"], "seed": [0, 1, 0]}
+    values = pl.DataFrame(seeds | {"value": [1.0, 2.0, 1.5]})
+    html = report.render(PLAN, SYNTHETIC.prepared() | {"claims": claims, "claim_values": values})
+    assert html.count('r="3.5"') == 3 and "left - right is at least 0.1 bits" in html
+    assert "kexue-pipe claim=b" in html
     assert "<b>1</b> supported" in html and "<b>0</b> inconclusive" in html
     assert html.index('id="claim-b"') < html.index('id="claim-a"')
     post = html.partition('id="post-9431"')[2].partition("</tr>")[0]

@@ -9,10 +9,12 @@ from typing import Any
 import polars as pl
 from PIL import Image
 
+from kexue_pipe.claim import words
 from kexue_pipe.core import cards, posts
 from kexue_pipe.core.choices import chosen
 from kexue_pipe.core.language import Language
 from kexue_pipe.core.spelling import split_name
+from kexue_pipe.page import strips
 
 PICTURE = 160  # pixels at the centre of a reconstruction that are shown
 VERDICTS = ("supported", "contradicted", "inconclusive", "not run")
@@ -67,7 +69,14 @@ def claims(tables: dict[str, pl.DataFrame]) -> list[dict[str, Any]]:
     if "claims" not in tables:
         return []
     place = pl.col("verdict").replace_strict(VERDICTS, range(4), default=4)
-    return tables["claims"].sort(place, "claim").to_dicts()
+    each = tables["claim_values"].sort("claim", "side", "seed")
+    seeds = {key: part["value"].to_list() for key, part in each.group_by("claim", "side")}
+    rows = tables["claims"].sort(place, "claim").to_dicts()
+    for row in rows:
+        sides = {side: seeds.get((row["claim"], side), []) for side in ("left", "right")}
+        row["strip"] = strips.strip(sides, row["statement"])
+        row["hypothesis"] = words.hypothesis(row) if row["direction"] else ""
+    return rows
 
 
 def pictures(tables: dict[str, pl.DataFrame], language: Language) -> list[dict[str, Any]]:
