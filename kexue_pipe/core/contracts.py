@@ -138,6 +138,16 @@ class Attention(nn.Module):
         raise NotImplementedError
 
 
+class Head(nn.Module):
+    """The map from the top of a decoder to logits."""
+
+    embedding_std: float  # of the token embedding at the start
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """Give logits, (B, T, C) and the token embedding (V, C) -> (B, T, V)."""
+        raise NotImplementedError
+
+
 @dataclass
 class QuantizerOutput:
     """What every quantizer returns."""

@@ -1,6 +1,7 @@
 """The initial value of every parameter, a function of the seed and the parameter's name alone.
 
-    W ~ N(0, 1 / fan_in) of linear maps and convolutions,  E ~ N(0, 0.02^2) of embeddings,
+    W ~ N(0, 1 / fan_in) of linear maps and convolutions,
+    E ~ N(0, 0.02^2) of embeddings, or of the `std` that they have,
     gain = 1,  bias = 0
 
 Two variants that share a parameter's name and shape start from the same numbers, whatever else
@@ -43,7 +44,7 @@ def _set(module: nn.Module, name: str, parameter: Tensor, generator: torch.Gener
     elif isinstance(module, _FAN_IN):
         _normal(parameter, parameter[0].numel() ** -0.5, generator)
     elif isinstance(module, nn.Embedding):
-        _normal(parameter, EMBEDDING_STD, generator)
+        _normal(parameter, getattr(module, "std", EMBEDDING_STD), generator)
     else:
         raise TypeError(
             f"no rule sets `{name}`: give {type(module).__name__} a method initialise(generator)"

@@ -1,9 +1,9 @@
 """A pre-norm Transformer decoder, the same for every positional encoding and attention.
 
     x_0 = embed(E[token]),   x' = x + attention(norm(x)),   x'' = x' + W_down gelu(W_up norm(x'))
-    logits = W_head norm(x_L)
+    logits = head(norm(x_L), E)
 
-    E, W_head    token embedding and untied head, (V, C), N(0, 0.02^2) at the start
+    E            token embedding, (V, C), N(0, std^2) at the start with the std of the head
     W_up, W_down feed-forward maps, (f C, C) and (C, f C), f = 4; no biases anywhere
     norm         x / rms(x) times a learned gain, (C,)
 
@@ -23,6 +23,7 @@ from kexue_pipe.core.contracts import (
     IGNORED,
     Attention,
     Batch,
+    Head,
     Loss,
     Model,
     Position,
@@ -34,12 +35,12 @@ from kexue_pipe.core.share import share
 _EPS = 1e-6  # of the norms
 
 
-class Head(nn.Linear):
-    """The map to logits, drawn like the embedding: the first predictions are near uniform."""
+class Embedding(nn.Embedding):
+    """A vector per token, drawn from N(0, std^2)."""
 
-    def initialise(self, generator: torch.Generator) -> None:
-        """Draw the weight from N(0, 0.02^2)."""
-        self.weight.copy_(torch.randn(self.weight.shape, generator=generator) * 0.02)
+    def __init__(self, size: int, width: int, std: float):
+        super().__init__(size, width)
+        self.std = std
 
 
 class Block(nn.Module):
@@ -77,20 +78,22 @@ class Decoder(Model):
         position: Callable[[], Position],
         position_ids: Callable[[], PositionIds],
         attention: Callable[[], Attention],
+        head: Callable[..., Head],
         width: int,
         num_layers: int,
         feedforward_factor: int,
     ):
         super().__init__()
         self.train_length = task.train_length
-        self.embedding = nn.Embedding(task.vocabulary_size, width)
+        top = head(vocabulary_size=task.vocabulary_size)
+        self.embedding = Embedding(task.vocabulary_size, width, top.embedding_std)
         self.position = position()
         self.position_ids = position_ids()
         hidden = feedforward_factor * width
         placed = (attention().place(layer, num_layers) for layer in range(num_layers))
         self.blocks = nn.ModuleList(Block(mixer, width, hidden) for mixer in placed)
         self.norm = RMSNorm(width, eps=_EPS)
-        self.head = Head(width, task.vocabulary_size, bias=False)
+        self.head = top
 
     @property
     def layers(self) -> list[Block]:
@@ -111,7 +114,7 @@ class Decoder(Model):
         # the top layer mixes nothing that is not asked for; open rows cost more than fused ones
         few = last is not None and 2 * last <= tokens.shape[1]
         x = self.layers[-1](x, pos, self.position, last if few else None)
-        return self.head(self.norm(x if last is None else x[:, -last:]))
+        return self.head(self.norm(x if last is None else x[:, -last:]), self.embedding.weight)
 
     def ids(
         self,

@@ -1,3 +1,4 @@
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +14,7 @@ from kexue_pipe.attention.softmax import SoftmaxAttention
 from kexue_pipe.core.contracts import Position
 from kexue_pipe.core.initialise import initialise
 from kexue_pipe.model.decoder import Decoder
+from kexue_pipe.model.head.untied import Untied
 from kexue_pipe.position.rope import Rope
 from kexue_pipe.position_ids.ordinal import Ordinal
 
@@ -34,6 +36,7 @@ def _decoder(num_layers):
     knobs = {"width": C, "num_layers": num_layers, "feedforward_factor": 2}
     task = SimpleNamespace(vocabulary_size=V, train_length=T)
     parts = {"position": lambda: ROPE, "position_ids": Ordinal, "attention": _hybrid}
+    parts["head"] = partial(Untied, width=C)
     model = Decoder(task=task, **parts, **knobs).double()
     initialise(model, 0)
     return model

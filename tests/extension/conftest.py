@@ -1,5 +1,6 @@
 """A small rotary decoder, with a choice of layers and mask."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,7 @@ from kexue_pipe.attention.scale.rsqrt import RSqrt
 from kexue_pipe.attention.softmax import SoftmaxAttention
 from kexue_pipe.core.initialise import initialise
 from kexue_pipe.model.decoder import Decoder
+from kexue_pipe.model.head.untied import Untied
 from kexue_pipe.position.rope import Rope
 from kexue_pipe.position_ids.ordinal import Ordinal
 
@@ -33,6 +35,7 @@ def decoder():
             position=lambda: Rope(head_width=D, base=base),
             position_ids=Ordinal,
             attention=attention,
+            head=partial(Untied, width=C),
             width=C,
             num_layers=num_layers,
             feedforward_factor=4,

@@ -1,3 +1,4 @@
+from functools import partial
 from math import log
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ from kexue_pipe.attention.softmax import SoftmaxAttention
 from kexue_pipe.core.contracts import IGNORED, Batch, Position
 from kexue_pipe.core.initialise import initialise
 from kexue_pipe.model.decoder import Decoder
+from kexue_pipe.model.head.untied import Untied
 from kexue_pipe.position.rope import Rope
 from kexue_pipe.position_ids.ordinal import Ordinal
 
@@ -31,6 +33,7 @@ def model():
         position=lambda: Rope(head_width=D, base=100.0),
         position_ids=Ordinal,
         attention=_attention,
+        head=partial(Untied, width=C),
         width=C,
         num_layers=L,
         feedforward_factor=4,
