@@ -124,9 +124,9 @@ def _rate_shift(claim: Claim, tables: Tables, gap: dict[int, float]) -> float | 
 
 def _decided(row: Row, adjusted: float) -> Row:
     """Give the verdict of a claim with its numbers and, where there is none, the reason."""
-    seeds, question = row["of"], (row["direction"], row["smallest"])
     if row["reason"]:
         return {"verdict": "not run"}
+    seeds, question = row["of"], (row["direction"], row["smallest"])
     if seeds is None:
         why = f"{row['unsolved']} of its runs diverged or have not solved their task in range"
         return {"verdict": "inconclusive", "reason": why if row["unsolved"] else "nothing measured"}

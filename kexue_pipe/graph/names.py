@@ -9,9 +9,9 @@ from typing import Any
 
 from kexue_pipe.core.spelling import join_name, split_name
 from kexue_pipe.graph.check import check_fit, check_nodes
-from kexue_pipe.graph.compose import GROUPS, TEST_TIME, Base, apply, base, nested_choices, resolve
+from kexue_pipe.graph.compose import GROUPS, TEST_TIME, apply, base, nested_choices, resolve
 from kexue_pipe.graph.errors import Refused
-from kexue_pipe.graph.options import COLLECTIONS, options, subgroups
+from kexue_pipe.graph.options import COLLECTIONS, options, parts, subgroups
 from kexue_pipe.graph.request import Request, format_value, parse
 
 MAX_BYTES = 200
@@ -115,22 +115,28 @@ def _shortest(choices: dict[str, Any], group: str, target: dict[str, Any]) -> di
     wanted = nested_choices(base(choices), group)
     default = base(others).chosen[group]
 
-    def described(preset: str) -> tuple[tuple[int, bool, str], dict[str, Any]] | None:
-        start: Base = base(others | {group: preset})
-        had = nested_choices(start, group)
-        if set(had) != set(wanted):
-            return None
-        extra = {sub: option for sub, option in wanted.items() if had[sub] != option}
+    def described(preset: str, extra: dict[str, str]) -> tuple[tuple[int, bool, str], Any] | None:
         candidate = others | {group: preset} | extra
-        node = base(candidate).nodes[group]
         try:
-            values = _differences(node, target[group])
+            values = _differences(base(candidate).nodes[group], target[group])
         except KeyError:
             return None
         return (len(extra) + len(values), preset != default, preset), candidate
 
-    found = [d for d in map(described, options(group)) if d is not None]
-    return min(found, key=lambda d: d[0])[1]
+    best: tuple[tuple[int, bool, str], Any] | None = None
+    known = {preset: parts(group, preset) for preset in options(group)}
+    extras = {
+        preset: {sub: option for sub, option in wanted.items() if had[sub] != option}
+        for preset, had in known.items()
+        if set(had) == set(wanted)
+    }
+    for preset, extra in sorted(extras.items(), key=lambda item: len(item[1])):
+        if best and len(extra) > best[0][0]:
+            break  # composing is slow, and what is left says more
+        found = described(preset, extra)
+        best = min(filter(None, (best, found)), key=lambda d: d[0], default=None)
+    assert best, f"{group}={choices.get(group)} does not describe itself"
+    return best[1]
 
 
 def _differences(old: Any, new: Any, path: str = "") -> dict[str, Any]:

@@ -43,6 +43,20 @@ def subgroups(group: str) -> tuple[str, ...]:
     return tuple(sorted(f"{group}/{p.name}" for p in (CONF / group).iterdir() if p.is_dir()))
 
 
+@cache
+def parts(group: str, option: str) -> dict[str, str]:
+    """Give the choices that an option makes in the groups inside its group, without composing."""
+    node = yaml.safe_load((CONF / group / f"{option}.yaml").read_text(encoding="utf-8"))
+    found: dict[str, str] = {}
+    for entry in node.get("defaults", []):
+        if isinstance(entry, str) and entry != "_self_":  # the preset that it starts from
+            found |= parts(group, entry)
+        elif isinstance(entry, dict):
+            own = {f"{group}/{key.removeprefix('override ')}": o for key, o in entry.items()}
+            found |= {sub: o for sub, o in own.items() if sub in subgroups(group)}
+    return found
+
+
 def sentence(group: str, option: str) -> str:
     """Give the one sentence that says what an option is: the first comment of its yaml."""
     with open(CONF / group / f"{option}.yaml", encoding="utf-8") as file:
