@@ -15,7 +15,7 @@ MISTAKES = {
     ("kexue-pipe", "-m", "seeds=1,2"): "for the whole run",
     ("kexue-pipe", "-m", "position=ropee,alibi"): "did you mean rope?",
     ("kexue-pipe", "device=tpu"): "is not one of",
-    ("snakemake", "-j8", "--config", "suite=nope"): "there is no such suite; known: claims",
+    ("snakemake", "-j8", "--config", "suite=nope"): "there is no such suite; known: ",
     ("snakemake", "-j8", "--config", "sed=3"): "'sed' was unexpected",
     ("snakemake", "-j8", "--config", "seeds=0"): "less than the minimum of 1",
     ("snakemake", "-n", "results/train/task=text,position=rope/checkpoints.json"): "ask for task=t",
@@ -51,7 +51,8 @@ def test_cfg_shows_the_composed_configuration(checkout: Checkout) -> None:
 def test_a_dry_run_of_a_sweep_lists_its_jobs_and_trains_nothing(checkout: Checkout) -> None:
     output = checkout.run("kexue-pipe", "-m", "position.base=100,1000", "dry_run=true")
     for base in (100, 1000):
-        assert f"variant=task=text,position.base={base}\n" in output
+        assert f"│ train    │ task=text,position.base={base} " in output
+    assert "jobs, about 0.00 minutes of one core, and " in output
     assert not (checkout.path / "results/store").exists()
 
 

@@ -1,6 +1,7 @@
 """`kexue-pipe list` and `kexue-pipe prune`: what stands in results/, and what no suite uses.
 
-A suite is a file of conf/suite/, a sweep of results/suites/, or an override with tables of its own.
+A suite is a file of conf/suite/, a sweep of results/suites/, or an override or claim with tables
+of its own.
 It uses the trainings that its variants were made from last, and those that they ask for now.
 Deleted are only whole files of the checkpoint store with the names that training gives them.
 """
@@ -24,9 +25,9 @@ Users = dict[str, set[str]]  # suites by variant, or by digest
 
 
 def suites() -> list[str]:
-    """List every suite: of conf/suite/, of a sweep, of one override."""
+    """List every suite: of conf/suite/, of a sweep, of one override or claim."""
     sweeps = (path.stem for path in RUN_SUITES.glob("*.yaml"))
-    alone = (path.name for path in (RESULTS / "tables").glob("task=*"))
+    alone = (path.name for path in (RESULTS / "tables").glob("*=*"))
     return [*suite_names(), *sorted(sweeps), *sorted(alone)]
 
 

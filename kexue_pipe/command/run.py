@@ -32,7 +32,10 @@ def run(overrides: list[str], multirun: bool) -> int:
     page = f"results/report/{name}.html"
     code = snakemake(page, settings)
     if code == 0 and not settings.get("dry_run"):
-        print(f"\n{page} shows {name} beside the default suite")
+        from kexue_pipe.command.comparison import compare
+
+        compare(name)
+        print(f"{page} shows {name} beside the default suite")
     return code
 
 

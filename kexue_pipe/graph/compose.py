@@ -15,10 +15,12 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.options import COLLECTIONS, CONF, options, subgroups, suggest
 from kexue_pipe.graph.request import Request, format_value
+from kexue_pipe.graph.shapes import check_shape
 
 GROUPS = (
     "task", "position", "position_ids", "attention", "quantizer", "model", "optimizer", "size",
@@ -64,11 +66,13 @@ def _compose(choices: tuple[tuple[str, Any], ...]) -> Base:
     texts = [f"{group}={format_value(option)}" for group, option in choices]
     try:
         composed = hydra_compose("config", texts, return_hydra_config=True)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise Refused(f"{' '.join(texts) or 'conf'} does not compose: {reason}") from error
     chosen = {k: str(v) for k, v in composed.hydra.runtime.choices.items() if k and "@" not in k}
     nodes: Any = OmegaConf.to_container(composed)
+    for group in GROUPS:
+        check_shape(group, nodes.get(group) or {})
     return Base(
         {group: nodes.get(group) or {} for group in GROUPS},
         {group: option for group, option in chosen.items() if not group.startswith("hydra/")},

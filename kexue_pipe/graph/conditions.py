@@ -25,7 +25,10 @@ _CALLS: dict[str, Callable[..., Any]] = {"min": min, "max": max}
 
 def holds(condition: str, names: Mapping[str, Any]) -> bool:
     """Evaluate a condition over names; what is no such condition is refused."""
-    return bool(_value(_parse(condition), names, condition))
+    try:
+        return bool(_value(_parse(condition), names, condition))
+    except (TypeError, ZeroDivisionError) as error:
+        raise Refused(f"_holds_: {condition!r} cannot be computed: {error}") from None
 
 
 @cache

@@ -101,6 +101,8 @@ def format_value(value: Any) -> str:
         return str(int(value))
     if isinstance(value, int | float):
         return repr(value)
+    if not isinstance(value, str):
+        return str(value)  # of a yaml: no override can write it
     if value and all(c.isalnum() and c.isascii() or c in "_-./" for c in value):
         try:
             if parse_override(f"key={value}").value() == value:

@@ -70,7 +70,7 @@ def load_suite(name: str) -> Suite:
 def _read(name: str, path: Path) -> Suite:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise Refused(f"{path} is no yaml file: {' '.join(str(error).split())}") from error
     given = isinstance(content, dict) and (content.get("sweeps") or content.get("claims"))
     if not given or set(content) - KEYS:
@@ -78,7 +78,21 @@ def _read(name: str, path: Path) -> Suite:
             f"{path} must hold `sweeps`, a list of sweep lines, or `claims`, a list of claims or "
             "all, and may hold seeds, beside, rates"
         )
+    wrong = [key for key, value in content.items() if not _fits(key, value)]
+    if wrong:
+        raise Refused(f"{path}: {wrong[0]}: {content[wrong[0]]!r} is not what stands there")
     return Suite(name, **content)
+
+
+def _fits(key: str, value: Any) -> bool:
+    """Tell whether a value of a suite file has the type that it is read as."""
+    if key == "seeds":
+        return type(value) is int and value > 0
+    if key == "beside":
+        return value is None or isinstance(value, str)
+    kinds = (int, float) if key == "rates" else (str,)
+    listed = isinstance(value, list) and all(isinstance(item, kinds) for item in value)
+    return listed or (key == "claims" and value == "all")
 
 
 def expansion(suite: Suite) -> Expansion:

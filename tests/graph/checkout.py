@@ -61,6 +61,9 @@ class Checkout:
     def planned(self, *arguments: str, program: str = "snakemake", dry: str = "-n") -> set[str]:
         """List what a dry run would run: `rule wildcard`."""
         output = self.run(program, dry, *arguments)
+        if program == "kexue-pipe":  # its own table
+            cells = [line.split("│")[1:3] for line in output.splitlines() if "│" in line]
+            return {f"{rule.strip()} {name.strip()}" for rule, name in cells if rule.strip()}
         job = r"^(?:local)?rule (\w+):\n(?:    .*\n)*?    wildcards: \w+=(.*)$"
         found = re.findall(job, output, re.M)
         if not found:
