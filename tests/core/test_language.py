@@ -1,5 +1,9 @@
-import pytest
+import re
 
+import pytest
+import yaml
+
+from kexue_pipe.core import cards
 from kexue_pipe.core.language import Language
 
 
@@ -16,3 +20,17 @@ def test_chinese_translates_and_keeps_what_it_does_not_know():
 def test_an_unknown_language_names_the_known_ones():
     with pytest.raises(ValueError, match="none of en, zh"):
         Language("fr")
+
+
+def test_below_components_stands_only_what_a_card_says():
+    text = (cards.ROOT / "kexue_pipe/core/language_zh.yaml").read_text(encoding="utf-8")
+    found = cards.cards()
+    said = {card.sentence for card in found} | {c for card in found for *_, c in card.parameters}
+    stale = set(yaml.safe_load(text.partition("# components")[2].partition("\n")[2])) - said
+    assert not stale, f"language_zh.yaml translates what no file of conf/ says: {sorted(stale)}"
+
+
+def test_a_translation_keeps_the_places_of_words_and_the_code():
+    for english, chinese in Language("zh").known.items():
+        for marks in (r"\{\w+\}", r"`[^`]+`"):
+            assert sorted(re.findall(marks, english)) == sorted(re.findall(marks, chinese)), english
