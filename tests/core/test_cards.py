@@ -24,7 +24,8 @@ def test_a_card_has_a_sentence_and_shows_its_parameters(card):
 
 def test_a_card_shows_formula_symbols_source_and_departures_apart():
     card = CARDS["position=rope"]
-    assert card.body.count('<div class="formula">') == 2 and "Departure" in card.body
+    assert card.body.count('<div class="formula">') == 2
+    assert "Departure" in CARDS["attention.feature=dual_softmax"].body
     assert "<table" in card.body and "radians per token" in card.body
     assert "2104.09864" in card.source and "2104.09864" not in card.body
     assert ("base", "10000.0", "ratio that spaces the frequencies; paper: 10000") in card.parameters
