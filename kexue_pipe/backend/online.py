@@ -12,7 +12,8 @@ C_b keys up to it: G = 1 - 2 sum_b m_b (L - C_b + c_b / 2) / L.
 
 Source: Milakov, Gimelshein, "Online normalizer calculation for softmax" (arXiv 1805.02867) for Z;
 the other sums follow in the same way.
-Departures: the Gini index is that of bins, wrong by about 1e-4 with 1024 of them.
+Departures: the Gini index is that of bins, wrong by at most a quarter of their width (0.01 with
+1024 of them, where two keys share one) and by about 1e-4 in long rows.
 """
 
 from collections.abc import Iterator

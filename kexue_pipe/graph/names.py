@@ -11,7 +11,7 @@ from kexue_pipe.core.spelling import join_name, split_name
 from kexue_pipe.graph.check import check_fit, check_nodes
 from kexue_pipe.graph.compose import GROUPS, TEST_TIME, apply, base, nested_choices, resolve
 from kexue_pipe.graph.errors import Refused
-from kexue_pipe.graph.options import COLLECTIONS, options, parts, subgroups
+from kexue_pipe.graph.options import COLLECTIONS, is_derived, options, parts, subgroups
 from kexue_pipe.graph.request import Request, format_value, parse
 
 MAX_BYTES = 200
@@ -99,14 +99,20 @@ def _canonical(request: Request, target: dict[str, Any]) -> tuple[dict[str, Any]
     task = choices.pop("task", base({}).chosen["task"])
     for group in sorted(choices):
         rest = {g: o for g, o in choices.items() if g != group}
-        if any(nested.startswith(f"{group}/") for nested in rest):
-            continue  # what is chosen inside a group cannot stand without it
-        if base(rest | {"task": task}).nodes == base(choices | {"task": task}).nodes:
+        if _leads(rest | {"task": task}, base(choices | {"task": task}).nodes):
             choices = rest
     values = _differences(base(choices | {"task": task}).nodes, target)
     texts = [f"{group.replace('/', '.')}={format_value(o)}" for group, o in choices.items()]
     texts += [f"{key}={format_value(value)}" for key, value in values.items()]
     return choices | {"task": task}, [f"task={task}", *sorted(texts)]
+
+
+def _leads(choices: dict[str, Any], nodes: dict[str, Any]) -> bool:
+    """Tell whether choices compose to nodes; a choice inside a group may need the group's."""
+    try:
+        return base(choices).nodes == nodes
+    except Refused:
+        return False
 
 
 def _shortest(choices: dict[str, Any], group: str, target: dict[str, Any]) -> dict[str, Any]:
@@ -115,15 +121,16 @@ def _shortest(choices: dict[str, Any], group: str, target: dict[str, Any]) -> di
     wanted = nested_choices(base(choices), group)
     default = base(others).chosen[group]
 
-    def described(preset: str, extra: dict[str, str]) -> tuple[tuple[int, bool, str], Any] | None:
+    def described(preset: str, extra: dict[str, str]) -> tuple[tuple[Any, ...], Any] | None:
         candidate = others | {group: preset} | extra
         try:
             values = _differences(base(candidate).nodes[group], target[group])
         except KeyError:
             return None
-        return (len(extra) + len(values), preset != default, preset), candidate
+        said = len(extra) + len(values)
+        return (said, preset != default, is_derived(group, preset), preset), candidate
 
-    best: tuple[tuple[int, bool, str], Any] | None = None
+    best: tuple[tuple[Any, ...], Any] | None = None
     known = {preset: parts(group, preset) for preset in options(group)}
     extras = {
         preset: {sub: option for sub, option in wanted.items() if had[sub] != option}

@@ -57,6 +57,13 @@ def parts(group: str, option: str) -> dict[str, str]:
     return found
 
 
+@cache
+def is_derived(group: str, option: str) -> bool:
+    """Tell whether an option is a preset that starts from another one."""
+    node = yaml.safe_load((CONF / group / f"{option}.yaml").read_text(encoding="utf-8"))
+    return any(isinstance(e, str) and e != "_self_" for e in node.get("defaults", []))
+
+
 def sentence(group: str, option: str) -> str:
     """Give the one sentence that says what an option is: the first comment of its yaml."""
     with open(CONF / group / f"{option}.yaml", encoding="utf-8") as file:

@@ -74,7 +74,7 @@ TABLE = {
         job("train", FSQ, CODES) | job("evaluate", FSQ, CODES) | REPORT,
     ),
     "a metric -> every evaluation that measures attention, no training": (
-        [("kexue_pipe/metric/entropy.py", ".sum(-1)", ".sum(-1) * 2.0")],
+        [("kexue_pipe/metric/entropy.py", "return nats(block)", "return 2.0 * nats(block)")],
         job("evaluate", ROPE, ALIBI, CODES) | REPORT,
     ),
     "a chart -> report only": (
@@ -152,7 +152,7 @@ def test_new_component_runs_the_new_variants_only(checkout: Checkout) -> None:
 def test_an_override_reads_a_stale_baseline_and_does_not_bring_it_up_to_date(
     checkout: Checkout,
 ) -> None:
-    checkout.edit("kexue_pipe/metric/entropy.py", ".sum(-1)", ".sum(-1) * 2.0")
+    checkout.edit("kexue_pipe/metric/entropy.py", "return nats(block)", "return 2.0 * nats(block)")
     asked = ["size=smoke", "seeds=1", "position=none"]
     planned = checkout.planned(*asked, program="kexue-pipe", dry="dry_run=true")
     name = ALIBI.replace("alibi", "none")
