@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable
-from math import log
+from math import exp, log
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -165,6 +165,8 @@ def _attention(run: dict) -> list[dict]:
                 swapped = (head + run["seed"]) % 4  # heads have no identity across seeds
                 values = {"entropy": 0.2 * (swapped + 1) * middle, "hoyer": 0.5}
                 values |= {"conc": middle - values["entropy"], "s12": 0.1 * (swapped + 1)}
+                law = 2.0 ** (swapped - power)
+                values |= {"noise_law": law, "noise_gain": law * exp(0.1 * (run["seed"] - 1))}
                 for metric, value in values.items():
                     place = {"extension": "none", "length": 512, "layer": layer, "head": head}
                     place |= {"bin_lo": 2**power, "bin_hi": 2 ** (power + 1), "metric": metric}

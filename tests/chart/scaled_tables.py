@@ -32,7 +32,9 @@ METRICS = {  # unit, sparser, value at L keys for a head of sharpness h
     "hoyer": ("1", "larger", lambda h, L: 0.2 * h),
     "entropy_norm": ("1", "smaller", lambda h, L: 1 - 0.2 * h),
     "output_power": ("squared value", None, lambda h, L: h / L),
-    **{f"m{i}": ("1", None, lambda h, L: 0.1 * h) for i in range(7)},
+    "noise_gain": ("1", None, lambda h, L: 0.06 * h / L),
+    "noise_law": ("1", None, lambda h, L: 0.06 * h / L),
+    **{f"m{i}": ("1", None, lambda h, L: 0.1 * h) for i in range(5)},
 }
 
 
