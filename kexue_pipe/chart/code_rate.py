@@ -28,6 +28,7 @@ def data(tables: dict[str, pl.DataFrame], **_: Any) -> pl.DataFrame:
     values = statistics.measured(tables, "fixed", ["length"])
     values = values.filter(pl.col("extension") == "none", pl.col("unit") == "bits", at_n)
     values = values.join(coded.select("variant", pixels), on="variant")
+    coded = coded.join(values, on="task", how="semi")  # pictures have levels too, without a prior
     levels = tables["levels"].join(coded.select("variant", pixels, *statistics.IDENTITY), "variant")
     by = ["stream", "variant", *statistics.IDENTITY, "measure"]
     measures = (

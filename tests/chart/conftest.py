@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from itertools import product
 from math import exp, log
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,8 @@ PATCHES = {
     "task=patches,quantizer=fsq": (24.0, 64),
     "task=patches,quantizer=vq": (23.0, 64),
 }
+# bits per pixel of coders that lose nothing
+LOSSLESS = {"order 0": 7.5, "median": 4.75, "png": 5.0}
 
 
 def _frame(kind: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
@@ -65,6 +68,10 @@ def raw_tables(seeds: int = 3) -> dict[str, pl.DataFrame]:
     names = sorted({name for name, _ in [*TEXT, *REPEAT, *CODES, *recall]})
     rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in TABLES if kind not in JUDGED}
     rows["levels"] += recall_tables.levels()
+    pixels = {"variant": "task=patches", "seed": 0, "length": 16}
+    for split, coder in product(("test", "camera"), LOSSLESS):
+        level = {"stream": split, "level": coder, "loss": LOSSLESS[coder] * log(2)}
+        rows["levels"].append(pixels | level)
     for name in names + sorted(PATCHES):
         task = name.split(",")[0].removeprefix("task=")
         images, codes = task == "patches", task == "codes"
@@ -106,11 +113,14 @@ def raw_tables(seeds: int = 3) -> dict[str, pl.DataFrame]:
             for step in range(20, 401, 20):
                 values = {"loss": 4 * 0.99**step, "lr": 1e-3}
                 values |= {} if images else {"accuracy": min(1.0, step / 400)}
+                if "vq" in name:  # rows restart until the last tenth
+                    values |= {"dead": 20 / step, "restarts": 8.0 if step <= 360 else 0.0}
                 point = run | {"step": step}
                 for quantity, value in values.items():
                     rows["training"].append(point | {"quantity": quantity, "value": value})
             if images:
                 rows["reconstruction"] += _reconstruction(run, *PATCHES[name])
+                rows["latents"].append(_latents(run, PATCHES[name][1]))
                 if PATCHES[name][1]:
                     rows["codes"].append(_codes(run, PATCHES[name][1]))
             elif not images:
@@ -194,8 +204,17 @@ def _codes(run: dict, codes: int) -> dict:
         "num_codes": codes,
         "n_tokens": 640,
         "used": codes // 2,
+        "used_1pct": codes // 4,
     }
     return run | row | {"entropy": log(codes / 4), "entropy_mm": log(codes / 4)}
+
+
+def _latents(run: dict, codes: int) -> dict:
+    row = {"split": "test", "n_tokens": 100, "spread": 200.0, "gradient": 4.0}
+    if not codes:
+        return run | row | {"error": 0.0, "gradient_cosine": 100.0, "gradient_gap": 0.0}
+    cosine = 50.0 + run["seed"] - 1
+    return run | row | {"error": 640 / codes, "gradient_cosine": cosine, "gradient_gap": 9.0}
 
 
 def metrics() -> pl.DataFrame:

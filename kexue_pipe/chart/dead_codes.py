@@ -1,0 +1,58 @@
+"""Dead rows of a code book, and rows that restart, over training.
+
+    dead = share of rows with N_k < tau N / K        restarts = rows set to latents in a step
+
+N_k is the running count of row k among N latents of a step, K rows; where nothing restarts, tau is
+the 0.01 that would. Values are means over a logged stretch of steps. Source: Dhariwal et al.,
+"Jukebox" (arXiv 2005.00341), on restarts; in the last tenth of the training nothing restarts.
+"""
+
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from kexue_pipe.core import checkpoints, drawing, statistics
+
+PANEL = ["task", "measure"]
+TITLES = {"dead": "share of dead rows", "restarts": "rows restarted in a step"}
+
+
+def data(tables: dict[str, pl.DataFrame], *, points: int, keep: int) -> pl.DataFrame:
+    """Give mean and interval over seeds at about `points` logged steps of each code book.
+
+    What never restarts is left out of the panel of restarts; those with the most are emphasised.
+    """
+    identity = checkpoints.trained(tables).select("variant", *statistics.IDENTITY)
+    rank = pl.col("step").rank("dense").over("variant")
+    total = pl.col("step").n_unique().over("variant")
+    happens = (pl.col("value") != 0).any().over("variant", "measure")
+    long = (
+        tables["training"]
+        .rename({"quantity": "measure"})
+        .filter(pl.col("measure").is_in([*TITLES]))
+        .filter((pl.col("measure") == "dead") | happens)
+        .filter(((total - rank) % (total / points).ceil()) == 0)
+        .join(identity, on="variant", maintain_order="left")
+    )
+    rest = [name for name in statistics.IDENTITY if name not in PANEL]
+    frame = statistics.over_seeds(long, [*PANEL, *rest, "variant", "step"])
+    frame = frame.sort(*PANEL, "order", "variant", "step", "seed").with_columns(
+        gain=pl.col("mean").sum().over(*PANEL, "variant"), extension=pl.lit("none")
+    )
+    return drawing.emphasise(frame, PANEL, "step", keep).drop("variant", "gain")
+
+
+def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
+    """Draw one panel for each task and measure."""
+    encodings, pick = drawing.series(frame), drawing.picker(frame)
+
+    def panel(part: pl.DataFrame) -> drawing.Panel:
+        task, measure = part.select(PANEL).row(0)
+        x = alt.X("step:Q", title="optimizer step")
+        return drawing.layers(
+            part, x, TITLES[measure], title=f"{task}: {measure}", pick=pick,
+            encodings=encodings, small=True, floor=0.0,
+        )  # fmt: skip
+
+    return drawing.panels(frame, PANEL, panel, pick)
