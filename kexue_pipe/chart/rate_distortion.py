@@ -67,7 +67,8 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
         coders, bound = levels.filter(pl.col("mean").is_null()), levels.drop_nulls("mean")
         known = part["known"].any()
         y, rate = ("SNR (dB)", "bits per number") if known else ("PSNR (dB)", "bits per pixel")
-        scale = drawing.value_scale(part, ceiling=bound["mean"].max())
+        ceiling = theme.extent(bound, "mean")[1] if bound.height else None
+        scale = drawing.value_scale(part, ceiling=ceiling)
         x, entropy = (_rate(name, rate, part, coders) for name in ("nominal", "entropy"))
         means = part.filter(pl.col("seed").is_null())
         tooltip = theme.tooltip(means.filter(~pl.col("continuous")), *told)
@@ -99,9 +100,9 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
 
 def _rate(name: str, title: str, part: pl.DataFrame, coders: pl.DataFrame) -> alt.X:
     """Give an axis of rates, logarithmic where coders that need many more bits stand beside."""
-    rates = pl.concat([part["nominal"], part["entropy"], coders["nominal"]]).drop_nulls()
-    rates = rates.filter(rates.is_finite() & (rates > 0))
-    low, high = (float(rates.min() or 0.5), float(rates.max() or 1.0))
+    rates = pl.concat([part["nominal"], part["entropy"], coders["nominal"]]).to_frame("rate")
+    rates = rates.filter(pl.col("rate").is_finite(), pl.col("rate") > 0)
+    low, high = theme.extent(rates, "rate")
     if not coders.height:
         return alt.X(f"{name}:Q", title=title, scale=alt.Scale(domain=(0.0, 1.08 * high)))
     low = max(low, high / 1024)

@@ -24,6 +24,7 @@ TITLES = {
     "length": "context T", "row_length": "row length", "position": "position of the token",
     "bin_lo": "from", "nominal": "nominal rate", "entropy": "entropy rate",
     "num_codes": "codes K", "cells": "cells", "circuit_step": "step of the circuit",
+    "short": "dB below the bound", "error": "relative error",
 }  # fmt: skip
 
 
