@@ -177,6 +177,7 @@ def _attention(run: dict) -> list[dict]:
                 values |= {"conc": middle - values["entropy"], "s12": 0.1 * (swapped + 1)}
                 law = 2.0 ** (swapped - power)
                 values |= {"noise_law": law, "noise_gain": law * exp(0.1 * (run["seed"] - 1))}
+                values |= {"dist_ratio": 0.2 * (swapped + 1)}
                 for metric, value in values.items():
                     place = {"extension": "none", "length": 512, "layer": layer, "head": head}
                     place |= {"bin_lo": 2**power, "bin_hi": 2 ** (power + 1), "metric": metric}

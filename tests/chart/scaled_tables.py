@@ -33,8 +33,9 @@ METRICS = {  # unit, sparser, value at L keys for a head of sharpness h
     "entropy_norm": ("1", "smaller", lambda h, L: 1 - 0.2 * h),
     "output_power": ("squared value", None, lambda h, L: h / L),
     "noise_gain": ("1", None, lambda h, L: 0.06 * h / L),
+    "dist_ratio": ("1", None, lambda h, L: 2 / (2 + h)),
     "noise_law": ("1", None, lambda h, L: 0.06 * h / L),
-    **{f"m{i}": ("1", None, lambda h, L: 0.1 * h) for i in range(5)},
+    **{f"m{i}": ("1", None, lambda h, L: 0.1 * h) for i in range(4)},
 }
 
 
