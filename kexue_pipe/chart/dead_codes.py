@@ -52,7 +52,7 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
         x = alt.X("step:Q", title="optimizer step")
         return drawing.layers(
             part, x, TITLES[measure], title=f"{task}: {measure}", pick=pick,
-            encodings=encodings, small=True, floor=0.0,
+            encodings=encodings, small=True, floor=0.0, ceiling=0.05,
         )  # fmt: skip
 
     return drawing.panels(frame, PANEL, panel, pick)
