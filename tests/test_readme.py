@@ -14,22 +14,17 @@ from tests.graph.checkout import ROOT, Checkout
 pytestmark = pytest.mark.slow
 README = (ROOT / "README.md").read_text()
 INSTALLS = ("make", "make test")  # CI itself installs and runs the tests
+LONG = re.compile(
+    r"claim|^list$|^prune$"
+)  # reads or trains every suite: tests/claim, tests/command
 
 
 def commands() -> list[list[str]]:
-    """List the shell commands of the README that do not install."""
+    """List the shell commands of the README that do not install or take minutes."""
     blocks = re.findall(r"```sh\n(.*?)```", README, re.S)
     lines = [line.partition("  #")[0].strip() for block in blocks for line in block.splitlines()]
-    return [_quick(shlex.split(line)) for line in lines if line and line not in INSTALLS]
-
-
-def _quick(command: list[str]) -> list[str]:
-    """Only plan what trains models of full size for claims."""
-    program, *arguments = command
-    if not any("claim" in argument for argument in arguments):
-        return command
-    dry = "dry_run=true" if program.endswith("kexue-pipe") else "--dry-run"
-    return [program, dry, *arguments]
+    split = [shlex.split(line) for line in lines if line and line not in INSTALLS]
+    return [command for command in split if not any(LONG.search(word) for word in command)]
 
 
 @pytest.fixture(scope="module")
