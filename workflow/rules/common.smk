@@ -1,11 +1,12 @@
 # What all rules share: the package of this checkout, the run's settings, the lock. No rule.
 import sys
 
+from snakemake.dag import DAG
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
 sys.path.insert(0, workflow.basedir)
-from kexue_pipe.graph import workflow as graph
+from kexue_pipe.graph import cluster, workflow as graph
 from kexue_pipe.graph.errors import Refused
 
 config.setdefault("suite", "default")
@@ -22,6 +23,9 @@ except WorkflowError as error:
     )
 except Refused as error:
     sys.exit(f"error: {error}")
+
+if not workflow.is_main_process:
+    cluster.mend(DAG)
 
 
 wildcard_constraints:
