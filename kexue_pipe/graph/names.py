@@ -128,7 +128,9 @@ def _shortest(choices: dict[str, Any], group: str, target: dict[str, Any]) -> di
         except KeyError:
             return None
         said = len(extra) + len(values)
-        return (said, preset != default, is_derived(group, preset), preset), candidate
+        # what differs from a preset is said of the one that others start from
+        derived = said > 0 and is_derived(group, preset)
+        return (said, preset != default, derived, preset), candidate
 
     best: tuple[tuple[Any, ...], Any] | None = None
     known = {preset: parts(group, preset) for preset in options(group)}
