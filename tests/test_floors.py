@@ -71,7 +71,7 @@ def test_a_yaml_has_a_sentence_and_names_a_component_of_its_folder(path: Path) -
     if group in COLLECTIONS:
         assert lines[0] == f"# @package {group}.{path.stem}"
         lines = lines[1:]
-    assert lines[0].startswith("# ") and lines[0].rstrip()[-1] in ".:?", path
+    assert lines[0].startswith("# ") and lines[0].rstrip()[-1] in ".:", path
     target = yaml.safe_load(path.read_text()).get("_target_")
     if target:
         module, _ = split_target(target)

@@ -12,38 +12,18 @@ Source: Vaswani et al., "Attention Is All You Need" (arXiv 1706.03762) for the d
 names its own.
 """
 
-from collections.abc import Iterator
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from kexue_pipe.core.attention_parts import (
-    Layout,
-    Mask,
-    Normaliser,
-    Scale,
-    Score,
-    placed_scores,
-    remember,
-    row_slices,
-    touches_scores,
-)
-from kexue_pipe.core.contracts import Attention, Position, RowBlock, State
-from kexue_pipe.core.share import share
+from kexue_pipe.core.attention_parts import row_slices, touches_scores
+from kexue_pipe.core.contracts import Position
+from kexue_pipe.core.scored_attention import ScoredAttention
 
 _WINDOW_ROWS = 128  # fewer rows a block cost more in calls than they save in unseen keys
 
 
-class SoftmaxAttention(Attention):
-    """A sequence mixer that has a score matrix, which is never held as a whole."""
-
-    def __init__(self, *, layout: Layout, scale: Scale, normaliser: Normaliser, mask: Mask):
-        super().__init__()
-        self.layout = layout
-        self.scale = scale
-        self.normaliser = normaliser
-        self.mask = mask
+class SoftmaxAttention(ScoredAttention):
+    """A sequence mixer whose rows are normalised scores."""
 
     def forward(self, x: Tensor, pos: Tensor, position: Position) -> Tensor:
         """Mix tokens in one fused call where that is legal, else in blocks of query rows."""
@@ -83,39 +63,6 @@ class SoftmaxAttention(Attention):
                 whole[:, :, rows] = block
         return self.merge(torch.cat(outputs, dim=2) if whole is None else whole)
 
-    def row_blocks(
-        self, x: Tensor, pos: Tensor, position: Position, queries: Tensor
-    ) -> Iterator[RowBlock]:
-        """Yield the coefficients of query indices, over the keys up to the last of them."""
-        score, v = self.scores(x, pos, position, queries)
-        B, H, T, _ = v.shape
-        for rows in row_slices(len(queries), B * H * T):
-            keys = slice(0, int(queries[rows].max()) + 1)
-            scores, visible = score(rows, keys)
-            weights = self.normaliser.weights(scores, visible)
-            stochastic = self.normaliser.row_stochastic
-            yield RowBlock(queries[rows], visible, weights, v[:, :, keys], stochastic)
-
-    def scores(
-        self, x: Tensor, pos: Tensor, position: Position, queries: Tensor
-    ) -> tuple[Score, Tensor]:
-        """Give a function to the scores of some of the queries with some keys, and the values."""
-        index = torch.arange(x.shape[1], device=x.device)
-        plain_q, plain_k, v = self.layout.project(x)
-        plain_q = plain_q[:, :, queries]  # (B, H, R, D)
-        scaled_q, scaled_k = self.scale(plain_q, plain_k, self.mask.count(queries))
-        q, k = position.rotate(scaled_q, scaled_k, pos[queries], pos)
-
-        def score(rows: slice, keys: slice) -> tuple[Tensor, Tensor]:
-            pos_q, pos_k = pos[queries[rows]], pos[keys]
-            scores = position.scores(scaled_q[:, :, rows], scaled_k[:, :, keys], pos_q, pos_k)
-            scores = q[:, :, rows] @ k[:, :, keys].mT if scores is None else scores
-            bias = position.bias(plain_q[:, :, rows], pos_q, pos_k)
-            scores = scores if bias is None else scores + bias
-            return scores, self.mask.visible(queries[rows], index[keys])
-
-        return score, v
-
     def products(
         self, x: Tensor, pos: Tensor, position: Position
     ) -> tuple[Tensor, Tensor, Tensor] | None:
@@ -131,37 +78,3 @@ class SoftmaxAttention(Attention):
             q = torch.cat([q.double(), torch.ones_like(q[..., :1]).double()], -1)
             k = torch.cat([k.double(), bias.mT.double().expand(*k.shape[:-1], 1)], -1)
         return q, k, v
-
-    def init_state(self, batch: int) -> State:
-        """Keep the keys and values of no token, as the layout compresses them."""
-        elements = self.layout.cache_elements_per_token()
-        return (next(self.parameters()).new_zeros(batch, 0, elements),)
-
-    def step(
-        self, x: Tensor, pos: Tensor, position: Position, state: State
-    ) -> tuple[Tensor, State]:
-        """Mix what the token sees; keys are kept as they are before position turns them."""
-        query = torch.tensor([len(pos) - 1], device=x.device)
-        kept, keys = remember(self.mask, state[0], self.layout.compress(x), len(pos) - 1)
-        plain_q = self.layout.queries(x)
-        k, v = self.layout.expand(kept)
-        q, k = self.scale(plain_q, k, self.mask.count(query))
-        scores = placed_scores(position, plain_q, q, k, pos[-1:], pos[keys])
-        weights = self.normaliser.weights(scores, self.mask.visible(query, keys))
-        return self.merge(weights @ v), (kept,)
-
-    def merge(self, mixed: Tensor) -> Tensor:
-        """Join the heads and project out."""
-        return self.layout.merge(mixed)
-
-    def replace(self, **parts: Any) -> "SoftmaxAttention":
-        """Give a copy that shares all parameters and has other parts."""
-        return share(self, **parts)
-
-    def cache_elements_per_token(self) -> int:
-        """Count keys and values; a window keeps a fixed number instead."""
-        return self.layout.cache_elements_per_token() if self.mask.keys_kept is None else 0
-
-    def state_elements(self) -> int:
-        """Count the keys and values of a window."""
-        return (self.mask.keys_kept or 0) * self.layout.cache_elements_per_token()

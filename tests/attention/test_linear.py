@@ -119,7 +119,7 @@ def recurrent(attention, x, position):
 def test_forward_is_the_recurrence(attention):
     x, position = draw(attention), rope(attention)
     mixed = attention(x, torch.arange(float(T)), position)
-    torch.testing.assert_close(mixed, recurrent(attention, x, position), rtol=1e-11, atol=1e-11)
+    torch.testing.assert_close(mixed, recurrent(attention, x, position), rtol=1e-12, atol=1e-12)
 
 
 def test_steps_are_the_recurrence(attention):
@@ -128,7 +128,7 @@ def test_steps_are_the_recurrence(attention):
         row, state = attention.step(x[:, t, None], torch.arange(t + 1.0), position, state)
         rows.append(row)
     expected = recurrent(attention, x, position)
-    torch.testing.assert_close(torch.cat(rows, 1), expected, rtol=1e-11, atol=1e-11)
+    torch.testing.assert_close(torch.cat(rows, 1), expected, rtol=1e-12, atol=1e-12)
     assert sum(part[0].numel() for part in state) == attention.state_elements()
     assert attention.cache_elements_per_token() == 0
 
@@ -139,7 +139,7 @@ def test_rows_times_values_are_forward(attention):
     (block,) = attention.row_blocks(x, pos, position, queries)
     mixed = attention.merge(block.weights @ block.values)
     expected = attention(x, pos, position)[:, queries]
-    torch.testing.assert_close(mixed, expected, rtol=1e-11, atol=1e-11)
+    torch.testing.assert_close(mixed, expected, rtol=1e-12, atol=1e-12)
     (plain,) = attention.row_blocks(x, pos, Position(), queries)
     assert plain.row_stochastic == attention.readout.divides
     if plain.row_stochastic:

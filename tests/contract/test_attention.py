@@ -97,7 +97,7 @@ def test_one_token_and_a_length_far_beyond_training_are_finite(model, factor):
         assert model(draw_tokens(max(1, factor * model.train_length))).isfinite().all()
 
 
-@pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 5e-6), (torch.float64, 1e-12)])
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 1e-6), (torch.float64, 1e-12)])
 @pytest.mark.parametrize("length", [1, 70])
 def test_rows_times_values_are_the_output(model, dtype, tolerance, length):
     subsets = [torch.arange(length), torch.tensor([length - 1]), torch.arange(0, length, 13)]
@@ -109,7 +109,8 @@ def test_rows_times_values_are_the_output(model, dtype, tolerance, length):
                 assert torch.equal(torch.cat([block.queries for block in blocks]), queries)
                 mixed = torch.cat([block.weights @ block.values for block in blocks], dim=2)
                 rows = attention.merge(mixed)
-                torch.testing.assert_close(rows, whole[:, queries], rtol=tolerance, atol=tolerance)
+                most = tolerance * max(1, whole.abs().max())  # rounding grows with the sums
+                torch.testing.assert_close(rows, whole[:, queries], rtol=0, atol=most)
 
 
 def test_rows_keep_what_they_promise(model, monkeypatch):

@@ -45,7 +45,8 @@ def test_an_unknown_suite_lists_those_that_exist() -> None:
         load_suite("nope")
 
 
-LARGE = {"claims", "claims_rates"}  # composing their variants takes a minute
+# composing their variants takes a minute; claims_rates has each trained side at three rates
+LARGE = {"claims", "claims_rates"}
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,8 @@ LARGE = {"claims", "claims_rates"}  # composing their variants takes a minute
 )
 def test_shipped_suites_expand(name: str) -> None:
     found = expansion(load_suite(name))
-    assert 1 <= len(found.variants) <= 260  # two jobs for each: about 500 nodes of a graph
+    most = 260 if name == "claims_rates" else 230  # two jobs for each: about 400 nodes of a graph
+    assert 1 <= len(found.variants) <= most
 
 
 def test_the_smoke_suite_stays_small() -> None:
