@@ -47,8 +47,10 @@ class Sample:
 
 def sample(values: Sequence[float]) -> Sample:
     """Sum up the numbers of all seeds."""
-    spread = float(np.std(values, ddof=1)) if len(values) > 1 else nan
-    return Sample(len(values), float(np.mean(values)), spread)
+    if len(values) < 2:
+        return Sample(len(values), float(np.mean(values)), nan)
+    spread = np.std(values, ddof=1) if np.ptp(values) else 0.0  # that of equal numbers is rounding
+    return Sample(len(values), float(np.mean(values)), float(spread))
 
 
 def interval(seeds: Sample) -> tuple[float, float] | None:

@@ -3,17 +3,18 @@
 from typing import Any
 
 SIGNS = {
-    "greater": "left - right is at least {0}",
-    "less": "left - right is at most -{0}",
-    "equal": "left - right is within {0} of 0",
-    "not_less": "left - right is more than -{0}",
-    "not_greater": "left - right is less than {0}",
+    "greater": "left - right is at least {0} {2}",
+    "less": "left - right is at most {1} {2}",
+    "equal": "left - right is within {0} {2} of 0",
+    "not_less": "left - right is more than {1} {2}",
+    "not_greater": "left - right is less than {0} {2}",
 }
 
 
 def hypothesis(row: dict[str, Any]) -> str:
     """Say what has to hold."""
-    return SIGNS[row["direction"]].format(f"{row['smallest']:g} {row['unit']}")
+    smallest = row["smallest"]
+    return SIGNS[row["direction"]].format(f"{smallest:g}", f"{0 - smallest:g}", row["unit"])
 
 
 def told(row: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
 
 from kexue_pipe.claim import verdict as v
+from kexue_pipe.claim import words
 
 REPEATS = 2000
 NUMBERS = st.floats(-5, 5, allow_subnormal=False)
@@ -102,6 +103,15 @@ def test_seeds_that_agree_exactly_decide() -> None:
     assert verdicts(np.full((1, 3), 0.3), "greater", 0.1) == ["supported"]
     assert verdicts(np.full((1, 3), 0.0), "greater", 0.1) == ["contradicted"]
     assert verdicts(np.full((1, 3), 0.0), "equal", 0.1) == ["supported"]
+
+
+def test_numbers_that_are_all_the_same_have_no_spread_of_rounding() -> None:
+    assert np.std([-0.95] * 20, ddof=1) > 0 and v.sample([-0.95] * 20).sd == 0
+
+
+def test_nothing_that_matters_has_no_sign() -> None:
+    row = {"direction": "less", "smallest": 0.0, "unit": "bits"}
+    assert words.hypothesis(row) == "left - right is at most 0 bits"
 
 
 def test_a_difference_that_is_certain_and_too_small_is_not_what_was_claimed() -> None:
