@@ -1,35 +1,21 @@
-"""A cache of compositions, keyed by the content of `conf/`: a no-op run composes nothing."""
+"""A cache of answers in a file: a no-op run composes no variant and parses no source."""
 
-import hashlib
 import json
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from kexue_pipe.core.files import atomic_write
-from kexue_pipe.graph.options import CONF
-from kexue_pipe.graph.sources import ROOT
-
-PATH = Path("results/.cache/compositions.json")
-
-
-@cache
-def conf_digest() -> str:
-    """Digest every yaml file, and the code that reads them."""
-    digest = hashlib.sha256()
-    for path in [*sorted(CONF.rglob("*.yaml")), *sorted((ROOT / "kexue_pipe/graph").glob("*.py"))]:
-        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
 
 
 class Cache:
-    """Answers by key; a file that is broken, or of another `conf/`, is an empty cache."""
+    """Answers by key; a file that is broken, or made from something else, is an empty cache."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: str | Path, made_from: str) -> None:
+        self.path, self.made_from = Path(path), made_from
         try:
-            stored = json.loads(PATH.read_text())
-            self.entries = stored["entries"] if stored["conf"] == conf_digest() else {}
+            stored = json.loads(self.path.read_text())
+            self.entries = stored["entries"] if stored["from"] == made_from else {}
         except (OSError, ValueError, KeyError, TypeError):
             self.entries = {}
         self.changed = False
@@ -44,5 +30,6 @@ class Cache:
     def save(self) -> None:
         """Write the cache if it grew."""
         if self.changed:
-            atomic_write(PATH, json.dumps({"conf": conf_digest(), "entries": self.entries}))
+            kept = {"from": self.made_from, "entries": self.entries}
+            atomic_write(self.path, json.dumps(kept))
             self.changed = False

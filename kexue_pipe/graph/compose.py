@@ -1,16 +1,20 @@
 """Compose a variant with Hydra: choices make a configuration, values change numbers in it.
 
 One Hydra composition per set of choices; values are applied to it afterwards, so that a sweep over
-numbers costs nothing. Nothing here imports torch.
+numbers costs nothing. The steps of `hydra.compose` are taken one by one: each yaml is read once per
+process, and Hydra's own nodes, of which no variant has any, are left out. Nothing imports torch.
 """
 
-import copy
+import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
+from operator import getitem
 from typing import Any
 
-from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import CachingConfigRepository
+from hydra._internal.defaults_list import create_defaults_list
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
@@ -19,7 +23,7 @@ from yaml import YAMLError
 
 from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.options import COLLECTIONS, CONF, options, subgroups, suggest
-from kexue_pipe.graph.request import Request, format_value
+from kexue_pipe.graph.request import Request, format_value, parse_override
 from kexue_pipe.graph.shapes import check_shape
 
 GROUPS = (
@@ -28,12 +32,21 @@ GROUPS = (
 )  # fmt: skip
 # groups that evaluation reads, and training not
 TEST_TIME = ("extension", "decode", "backend", "metric")
+KEY = re.compile(r"\$\{(\w+(?:\.\w+)*)\}")  # an interpolation that is the value of another key
 
 
 def start_hydra() -> None:
     """Point Hydra's global state at `conf/` once per process."""
     if not GlobalHydra.instance().is_initialized():
         initialize_config_dir(str(CONF), version_base="1.3")
+
+
+@cache
+def _loader() -> tuple[ConfigLoaderImpl, CachingConfigRepository]:
+    """Give Hydra's loader, and a repository that keeps what it has read of `conf/`."""
+    start_hydra()
+    loader: Any = GlobalHydra.instance().config_loader()
+    return loader, CachingConfigRepository(loader.repository)
 
 
 @dataclass(frozen=True)
@@ -62,41 +75,60 @@ def base(choices: dict[str, Any]) -> Base:
 
 @cache
 def _compose(choices: tuple[tuple[str, Any], ...]) -> Base:
-    start_hydra()
+    loader, files = _loader()
     texts = [f"{group}={format_value(option)}" for group, option in choices]
     try:
-        composed = hydra_compose("config", texts, return_hydra_config=True)
+        overrides = [parse_override(text) for text in texts]
+        found = create_defaults_list(
+            files, "config", overrides, prepend_hydra=False, skip_missing=False
+        )
+        composed = loader._compose_config_from_defaults_list(found.defaults, files)
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise Refused(f"{' '.join(texts) or 'conf'} does not compose: {reason}") from error
-    chosen = {k: str(v) for k, v in composed.hydra.runtime.choices.items() if k and "@" not in k}
+    known = found.overrides.known_choices.items()
+    chosen = {group: str(option) for group, option in known if group and "@" not in group}
     nodes: Any = OmegaConf.to_container(composed)
     for group in GROUPS:
         check_shape(group, nodes.get(group) or {})
-    return Base(
-        {group: nodes.get(group) or {} for group in GROUPS},
-        {group: option for group, option in chosen.items() if not group.startswith("hydra/")},
-    )
+    return Base({group: nodes.get(group) or {} for group in GROUPS}, chosen)
 
 
 def apply(request: Request) -> dict[str, Any]:
     """Give the unresolved nodes of a request, with every value checked against its key."""
     start = base(request.choices)
-    nodes = copy.deepcopy(start.nodes)
+    nodes = dict(start.nodes)
     for key, value in request.values.items():
         *parents, leaf = key.split(".")
         typed = _typed(start, key, value)
         node = nodes
         for parent in parents:
+            node[parent] = dict(node[parent])  # what is not set stays shared
             node = node[parent]
         node[leaf] = typed
     return nodes
 
 
 def resolve(nodes: dict[str, Any]) -> dict[str, Any]:
-    """Resolve the interpolations of nodes."""
-    resolved: Any = OmegaConf.to_container(OmegaConf.create(nodes), resolve=True)
+    """Resolve the interpolations of nodes as OmegaConf does, which is slow over all of them."""
+    resolved: Any
+    try:
+        resolved = _looked_up(nodes, nodes)
+    except (LookupError, TypeError, RecursionError):  # more than the value of another key
+        resolved = OmegaConf.to_container(OmegaConf.create(nodes), resolve=True)
     return resolved
+
+
+def _looked_up(node: Any, nodes: dict[str, Any]) -> Any:
+    if isinstance(node, dict):
+        return {key: _looked_up(child, nodes) for key, child in node.items()}
+    if isinstance(node, list):
+        return [_looked_up(child, nodes) for child in node]
+    if not isinstance(node, str) or "${" not in node:
+        return node
+    if (key := KEY.fullmatch(node)) is None:
+        raise LookupError(node)
+    return _looked_up(reduce(getitem, key[1].split("."), nodes), nodes)
 
 
 def _typed(start: Base, key: str, value: Any) -> Any:

@@ -3,14 +3,16 @@
 The digest of a module is that of its syntax tree without docstrings, so comments, layout and
 documentation never rerun anything. The closure of a module is everything of this package that it
 imports, at any depth. `kexue_pipe.graph` decides when something runs, never what comes out, and
-stands in no closure.
+stands in no closure. What a file means is kept by its content, because parsing is slow.
 """
 
 import ast
 import hashlib
+import sys
 from functools import cache
 from pathlib import Path
 
+from kexue_pipe.graph.cache import Cache
 from kexue_pipe.graph.errors import Refused
 
 PACKAGE = "kexue_pipe"
@@ -25,12 +27,16 @@ def _path(module: str) -> Path | None:
     return base.with_suffix(".py") if base.with_suffix(".py").is_file() else None
 
 
-@cache
-def _tree(module: str) -> ast.Module:
+def _file(module: str) -> Path:
     path = _path(module)
     if path is None:
         raise Refused(f"{module} is no module of this package")
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    return path
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    return ast.parse(_file(module).read_bytes(), filename=str(_file(module)))
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:
@@ -45,31 +51,51 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
 
 
 @cache
-def module_digest(module: str) -> str:
-    """Digest what a module means; a template beside it with the same stem belongs to it."""
-    path = _path(module)
-    assert path is not None
-    tree = _without_docstrings(ast.parse(path.read_text(encoding="utf-8")))
-    digest = hashlib.sha256(ast.dump(tree).encode())
-    for companion in sorted(path.parent.glob(f"{path.stem}*")):
-        if companion.suffix in {".html", ".css", ".js", ".yaml"}:
-            digest.update(companion.read_bytes())
-    return digest.hexdigest()[:16]
+def kept() -> Cache:
+    """Give what is known of sources by their content; Snakemake's process alone writes it."""
+    made_from = hashlib.sha256(sys.version.encode() + Path(__file__).read_bytes())
+    return Cache("results/.cache/sources.json", made_from.hexdigest())
 
 
 @cache
-def _imports(module: str) -> frozenset[str]:
-    """Name the modules of this package that a module imports, wherever the import stands."""
+def _known(module: str) -> tuple[str, list[str]]:
+    """Give the digest of a module, and what of this package it imports, if that exists."""
+    path = _file(module)
+    beside = [
+        companion.read_bytes()
+        for companion in sorted(path.parent.glob(f"{path.stem}*"))
+        if companion.suffix in {".html", ".css", ".js", ".yaml"}
+    ]
+    source = path.read_bytes()
+
+    def known() -> tuple[str, list[str]]:
+        tree = ast.parse(source, filename=str(path))
+        imported = sorted(_imported(tree))
+        digest = hashlib.sha256(ast.dump(_without_docstrings(tree)).encode())
+        for content in beside:
+            digest.update(content)
+        return digest.hexdigest()[:16], imported
+
+    key = hashlib.sha256(b"\0".join([source, *beside])).hexdigest()
+    digest, imported = kept().get(key, known)
+    return digest, imported
+
+
+def module_digest(module: str) -> str:
+    """Digest what a module means; a template beside it with the same stem belongs to it."""
+    return _known(module)[0]
+
+
+def _imported(tree: ast.Module) -> set[str]:
+    """Name what a module imports of this package, wherever the import stands."""
     found = set()
-    for node in ast.walk(_tree(module)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             found.add(node.module)
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return frozenset(
-        name for name in found if name.split(".")[0] == PACKAGE and _path(name) is not None
-    )
+    return {name for name in found if name.split(".")[0] == PACKAGE}
 
 
 @cache
@@ -81,7 +107,7 @@ def closure(module: str) -> frozenset[str]:
         if current in seen or current.startswith(f"{PACKAGE}.graph"):
             continue
         seen.add(current)
-        todo += _imports(current)
+        todo += [name for name in _known(current)[1] if _path(name) is not None]
     return frozenset(seen)
 
 

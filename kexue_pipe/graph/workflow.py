@@ -6,6 +6,7 @@ process; compositions are kept in a cache beside the results.
 
 import atexit
 import fcntl
+import hashlib
 import json
 import os
 import subprocess
@@ -18,7 +19,8 @@ from typing import IO, Any
 from kexue_pipe.graph import ledger, outputs, plans, suites
 from kexue_pipe.graph.cache import Cache
 from kexue_pipe.graph.errors import Refused
-from kexue_pipe.graph.sources import ROOT
+from kexue_pipe.graph.options import CONF
+from kexue_pipe.graph.sources import ROOT, kept
 from kexue_pipe.graph.suites import load_suite
 
 EVALUATED = (
@@ -64,8 +66,13 @@ def lock() -> None:
 
 @cache
 def _cache() -> Cache:
-    cache = Cache()
+    """Give the compositions that are known for these yaml files, and the code that reads them."""
+    digest = hashlib.sha256()
+    for path in [*sorted(CONF.rglob("*.yaml")), *sorted((ROOT / "kexue_pipe/graph").glob("*.py"))]:
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    cache = Cache("results/.cache/compositions.json", digest.hexdigest())
     atexit.register(cache.save)
+    atexit.register(kept().save)
     return cache
 
 

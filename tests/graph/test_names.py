@@ -1,12 +1,17 @@
 """Canonical names: equal configurations have one name, and the name leads back to them."""
 
 import pytest
+from hydra import compose
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 from kexue_pipe.core.spelling import split_name
+from kexue_pipe.graph.compose import GROUPS, apply, base, resolve
 from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.names import stage_name, variant, variant_of_name
+from kexue_pipe.graph.options import COLLECTIONS
+from kexue_pipe.graph.request import parse
 
 CHOICES = {
     "task": ["text", "repeat"],
@@ -25,6 +30,33 @@ overrides = st.fixed_dictionaries({}, optional={k: st.sampled_from(v) for k, v i
 
 def name(*texts: str) -> str:
     return variant(list(texts)).name
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [],
+        ["task=repeat", "attention=logn", "attention/mask=window", "size=smoke"],
+        ["task=codes", "position=rope_3d", "quantizer=vq"],
+    ],
+)
+def test_choices_compose_as_hydra_composes_them(texts: list[str]) -> None:
+    found = base(parse(texts).choices)
+    composed = compose("config", texts, return_hydra_config=True)
+    chosen = composed.hydra.runtime.choices.items()
+    assert found.chosen == {k: v for k, v in chosen if "hydra/" not in k and "@" not in k}
+    single = [group for group in GROUPS if group not in COLLECTIONS]
+    nodes = OmegaConf.to_container(composed)
+    assert {g: found.nodes[g] for g in single} == {g: nodes[g] or {} for g in single}
+
+
+@pytest.mark.parametrize("path", [None, "a", "${size.width}", "a ${size.width}", "${oc.env:PATH}"])
+def test_interpolations_are_resolved_as_omegaconf_resolves_them(path: str | None) -> None:
+    nodes = apply(parse(["task=repeat", "size.width=48"]))
+    nodes["task"] = nodes["task"] | {"path": path, "all": "${size}"}
+    resolved = resolve(nodes)
+    assert resolved == OmegaConf.to_container(OmegaConf.create(nodes), resolve=True)
+    assert resolved["task"]["all"]["width"] == 48
 
 
 @settings(deadline=None, max_examples=30)

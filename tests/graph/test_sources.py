@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from kexue_pipe.graph import sources
+from kexue_pipe.graph.cache import Cache
 from kexue_pipe.graph.errors import Refused
 
 
@@ -15,11 +16,11 @@ def digest_of(tmp_path, monkeypatch, text: str) -> str:
     (package / "__init__.py").write_text("")
     (package / "thing.py").write_text(text)
     monkeypatch.setattr(sources, "ROOT", tmp_path)
-    sources.module_digest.cache_clear()
+    sources._known.cache_clear()
     try:
         return sources.module_digest("kexue_pipe.thing")
     finally:
-        sources.module_digest.cache_clear()
+        sources._known.cache_clear()
 
 
 def test_comments_layout_and_docstrings_do_not_count(tmp_path, monkeypatch) -> None:
@@ -33,6 +34,20 @@ def test_a_template_beside_a_module_counts(tmp_path, monkeypatch) -> None:
     before = digest_of(tmp_path, monkeypatch, "x = 1\n")
     (tmp_path / "kexue_pipe/thing.html").write_text("<p>")
     assert digest_of(tmp_path, monkeypatch, "x = 1\n") != before
+
+
+def test_what_is_known_of_a_source_is_not_parsed_again(tmp_path, monkeypatch) -> None:
+    kept = Cache(tmp_path / "kept.json", "this Python")
+    monkeypatch.setattr(sources, "kept", lambda: kept)
+    digest = digest_of(tmp_path, monkeypatch, "x = 1\n")
+    kept.save()
+    again = Cache(tmp_path / "kept.json", "this Python")
+    monkeypatch.setattr(sources, "kept", lambda: again)
+    monkeypatch.setattr(sources, "_imported", None)  # what parsing would call
+    assert digest_of(tmp_path, monkeypatch, "x = 1\n") == digest
+    with pytest.raises(TypeError):
+        digest_of(tmp_path, monkeypatch, "x = 2\n")
+    assert Cache(tmp_path / "kept.json", "another Python").entries == {}
 
 
 def test_a_component_stands_on_core_and_not_on_its_siblings() -> None:
