@@ -8,12 +8,11 @@ that it was made from; `outputs.py` compares the two.
 
 import hashlib
 import json
-import os
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
+from kexue_pipe.core.data_hash import data_hash
 from kexue_pipe.graph.compose import TEST_TIME
 from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.sources import digests
@@ -123,12 +122,7 @@ def _user_files(nodes: dict[str, Any]) -> dict[str, str]:
 
 @cache
 def _hash_data(path: str) -> str:
-    """Hash a file, or the names and contents of all files in a folder."""
     try:
-        if os.path.isdir(path):
-            files = sorted(file for file in Path(path).rglob("*") if file.is_file())
-            return digest_of([[str(f.relative_to(path)), _hash_data(str(f))] for f in files])
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return data_hash(path)
     except OSError as error:
         raise Refused(f"task.path={path} cannot be read: {error.strerror}") from error

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from kexue_pipe.core.data_hash import data_hash
 from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.sources import module_digest
 
@@ -26,11 +27,16 @@ def say(text: str) -> None:
 
 
 def load_plan(path: Path) -> dict[str, Any]:
-    """Read a plan; refuse it if the source was edited since: results would bear a wrong digest."""
+    """Read a plan; refuse it if what it names was edited since: results would bear a wrong digest.
+
+    The inputs of a training are a person's own files.
+    """
     plan = json.loads(path.read_text())
-    for module, digest in plan["sources"].items():
-        if module_digest(module) != digest:
-            raise Refused(f"{module} was edited after this run was planned; start snakemake again")
+    own = plan["inputs"] if plan.get("stage") == "train" else {}
+    for hash_of, digests in ((module_digest, plan["sources"]), (data_hash, own)):
+        for name, digest in digests.items():
+            if hash_of(name) != digest:
+                raise Refused(f"{name} was edited after this run was planned; start it again")
     return plan
 
 

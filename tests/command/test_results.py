@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from kexue_pipe.command import results
-from kexue_pipe.graph import workflow
+from kexue_pipe.core.kept_data import kept_folder
+from kexue_pipe.graph import plans, workflow
 from kexue_pipe.graph.errors import Refused
 
 NAME = "task=text,size=smoke"
@@ -69,6 +70,27 @@ def test_what_is_not_known_stays(store: Path, tmp_path: Path, capsys) -> None:
     assert not any(f"{FORGOTTEN}/{name}" in kept for name in FILES)
     assert (precious / "seed-0.safetensors").read_text() == "mine"
     assert "notes.txt is not known and stays" in capsys.readouterr().out
+
+
+def test_read_data_stay_while_a_suite_uses_them(store: Path, tmp_path: Path, monkeypatch) -> None:
+    own = tmp_path / "own.txt"
+    own.write_text("text")
+    name = "task=text,size=smoke,task.path=own.txt"
+    ((_, digest),) = workflow.train_plan_of(name)[0]["inputs"].items()
+    used, old = kept_folder(digest), kept_folder("f" * 24)
+    for folder in (used, old):
+        folder.mkdir()
+        for file in ("content.bin", "index.npz", ".lock", ".tmp-7.bin", "seed-0.json"):
+            (folder / file).write_text("x")
+    monkeypatch.setattr(results, "suites", lambda: [NAME, name])
+    results.prune(["dry_run=false"])
+    assert len(list(used.iterdir())) == 5
+    assert [path.name for path in old.iterdir()] == ["seed-0.json"]  # no file of read data
+    own.unlink()
+    workflow.train_plan_of.cache_clear()
+    plans._hash_data.cache_clear()
+    with pytest.raises(Refused, match="own.txt cannot be read.*or delete"):
+        results.prune([])
 
 
 def test_nothing_is_deleted_when_a_suite_is_not_understood(store: Path, monkeypatch) -> None:

@@ -1,5 +1,6 @@
 """What a worker does besides its work."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from kexue_pipe.core.data_hash import data_hash
 from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.sources import module_digest
 from kexue_pipe.graph.worker import Progress, _alive, load_plan
@@ -31,6 +33,17 @@ def test_a_plan_whose_source_was_edited_since_is_refused(tmp_path: Path) -> None
     assert load_plan(plan)["sources"]
     plan.write_text(f'{{"sources": {{"{module}": "0"}}}}')
     with pytest.raises(Refused, match="edited after this run was planned"):
+        load_plan(plan)
+
+
+def test_a_plan_whose_data_were_edited_since_is_refused(tmp_path: Path) -> None:
+    data, plan = tmp_path / "own.txt", tmp_path / "plan.json"
+    data.write_text("one")
+    inputs = {str(data): data_hash(data)}
+    plan.write_text(json.dumps({"stage": "train", "sources": {}, "inputs": inputs}))
+    assert load_plan(plan)["inputs"] == inputs
+    data.write_text("two")
+    with pytest.raises(Refused, match="own.txt was edited after this run was planned"):
         load_plan(plan)
 
 

