@@ -16,6 +16,7 @@ from typing import Any, cast
 import polars as pl
 import torch
 from hydra.utils import instantiate
+from torch.utils import flop_counter
 
 from kexue_pipe.core.components import build_model, build_task, load_parent
 from kexue_pipe.core.contracts import Model, SequenceTask, Task
@@ -120,6 +121,12 @@ def _schema(kind: str) -> dict[str, Any]:
     return {k: v for k, v in TABLES[kind].schema.items() if k not in ("variant", "seed")}
 
 
+def count_without_compiler() -> None:
+    """Keep torch from importing its compiler, a CPU-second, only to leave counting alone."""
+    count: Any = flop_counter._FlopCounterMode.__torch_dispatch__
+    vars(count.__wrapped__)["__dynamo_disable"] = count.__wrapped__
+
+
 def main() -> None:
     """Evaluate every finished seed of a manifest; a diverged seed is a row of `runs` only."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -128,6 +135,7 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    count_without_compiler()
     plan = load_plan(arguments.plan)
     manifest = json.loads(arguments.manifest.read_text())
     training = read_table("training", arguments.manifest.parent / "training.parquet")

@@ -1,5 +1,7 @@
 """What a run's summary says: solved in range, the step of the circuit, divergence."""
 
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import polars as pl
@@ -64,3 +66,14 @@ def test_a_loss_clearly_below_the_smallest_possible_one_is_a_leak() -> None:
     check_optimum(losses(0.1, 0.0, 100), {})
     with pytest.raises(ValueError, match="leak their answers.*0.5800 nats at length 64"):
         check_optimum(losses(0.58, 1.0, 100), {"repeat": 0.99})
+
+
+def test_counting_imports_no_compiler() -> None:
+    code = (
+        "import sys, torch; from kexue_pipe import evaluate; evaluate.count_without_compiler();"
+        "x = torch.ones(2, 3); counter = evaluate.flop_counter.FlopCounterMode(display=False)\n"
+        "with counter: x @ x.T\n"
+        "print(counter.get_total_flops(), 'torch._dynamo' in sys.modules)"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert output.stdout.strip() == "24 False", output.stderr

@@ -73,7 +73,7 @@ def card(path: Path) -> Card:
 
 def _docstring(path: Path) -> str:
     """Give the docstring of the module that a yaml names, without its first sentence."""
-    target = yaml.safe_load(path.read_text(encoding="utf-8")).get("_target_")
+    target = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader).get("_target_")
     if target is None:  # a preset: a yaml of choices
         return ""
     source = ROOT / (target.rpartition(".")[0].replace(".", "/") + ".py")

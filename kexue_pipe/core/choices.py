@@ -55,7 +55,9 @@ def _defaults(file: str) -> dict[str, Any]:
 @cache
 def _yaml(file: str) -> dict[str, Any]:
     path = CONF / f"{file}.yaml"
-    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    return yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
 
 
 def _file(group: str, option: str) -> bool:

@@ -29,7 +29,8 @@ class Post:
 
 def posts() -> list[Post]:
     """Read the posts, oldest first."""
-    rows = yaml.safe_load(Path(__file__).with_name("posts.yaml").read_text(encoding="utf-8"))
+    text = Path(__file__).with_name("posts.yaml").read_text(encoding="utf-8")
+    rows = yaml.load(text, yaml.CSafeLoader)
     found = [Post(**row | {"components": tuple(row.get("components", ()))}) for row in rows]
     return sorted(found, key=lambda post: (post.date, post.number))
 

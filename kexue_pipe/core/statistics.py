@@ -11,7 +11,7 @@ from math import log
 
 import numpy as np
 import polars as pl
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from kexue_pipe.core.checkpoints import by_checkpoint
 
@@ -43,7 +43,7 @@ def over_seeds(frame: pl.DataFrame, by: list[str], value: str = "value") -> pl.D
     )
     half = np.array(
         [
-            student.ppf(0.975, k - 1) * spread / k**0.5
+            stdtrit(k - 1, 0.975) * spread / k**0.5
             if k >= MIN_SEEDS and spread is not None
             else np.nan
             for k, spread in summary.select("k", "spread").iter_rows()

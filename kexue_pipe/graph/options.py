@@ -29,11 +29,16 @@ def options(group: str) -> tuple[str, ...]:
 
 
 @cache
+def _node(group: str, option: str) -> Any:
+    """Read the yaml of an option."""
+    path = CONF / group / f"{option}.yaml"
+    return yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+
+
+@cache
 def options_with(group: str, key: str) -> tuple[str, ...]:
     """List the options of a group whose yaml says something under a metadata key."""
-    nodes = {
-        name: yaml.safe_load((CONF / group / f"{name}.yaml").read_text()) for name in options(group)
-    }
+    nodes = {name: _node(group, name) for name in options(group)}
     return tuple(name for name, node in nodes.items() if node.get(key))
 
 
@@ -46,7 +51,7 @@ def subgroups(group: str) -> tuple[str, ...]:
 @cache
 def parts(group: str, option: str) -> dict[str, str]:
     """Give the choices that an option makes in the groups inside its group, without composing."""
-    node = yaml.safe_load((CONF / group / f"{option}.yaml").read_text(encoding="utf-8"))
+    node = _node(group, option)
     found: dict[str, str] = {}
     for entry in node.get("defaults", []):
         if isinstance(entry, str) and entry != "_self_":  # the preset that it starts from
@@ -60,7 +65,7 @@ def parts(group: str, option: str) -> dict[str, str]:
 @cache
 def is_derived(group: str, option: str) -> bool:
     """Tell whether an option is a preset that starts from another one."""
-    node = yaml.safe_load((CONF / group / f"{option}.yaml").read_text(encoding="utf-8"))
+    node = _node(group, option)
     return any(isinstance(e, str) and e != "_self_" for e in node.get("defaults", []))
 
 

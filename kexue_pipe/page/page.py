@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from kexue_pipe.core import cards, theme
+from kexue_pipe.core.files import atomic_write
 from kexue_pipe.core.language import Language
 
 SCRIPTS = ("page_data.js", "page_select.js", "page_charts.js", "page_search.js", "page.js")
@@ -65,7 +66,11 @@ def write(context: dict[str, Any], language: Language) -> str:
 
 
 def _bundle() -> Markup:
-    """Give Vega, Vega-Lite and their embedding as one script."""
+    """Give Vega, Vega-Lite and their embedding as one script; putting it together is slow."""
     version = ".".join(alt.SCHEMA_VERSION[1:].split(".")[:2])
-    text = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version)
+    kept = Path(f"results/.cache/vega-lite-{version}-{vl_convert.__version__}.js")
+    if not kept.is_file():
+        bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version)
+        atomic_write(kept, bundle)
+    text = kept.read_text(encoding="utf-8")
     return Markup(text.replace("</script", "<\\/script").replace("<!--", "<\\!--"))
