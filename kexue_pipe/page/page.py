@@ -1,6 +1,7 @@
 """The page: the template beside this file, filled; one HTML text that loads nothing."""
 
 import json
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def write(context: dict[str, Any], language: Language) -> str:
 def _bundle() -> Markup:
     """Give Vega, Vega-Lite and their embedding as one script; putting it together is slow."""
     version = ".".join(alt.SCHEMA_VERSION[1:].split(".")[:2])
-    kept = Path(f"results/.cache/vega-lite-{version}-{vl_convert.__version__}.js")
+    kept = Path(f"results/.cache/vega-lite-{version}-{installed('vl-convert-python')}.js")
     if not kept.is_file():
         bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version)
         atomic_write(kept, bundle)
