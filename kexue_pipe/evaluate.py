@@ -100,11 +100,12 @@ def check_optimum(sweep: pl.DataFrame, optimum: dict[str, float | None]) -> None
 
 def variant_row(plan: dict[str, Any], model: Model, task: Task) -> pl.DataFrame:
     """Describe the variant: its choices, costs, data and digests."""
-    chosen, used = plan["chosen"], plan["used"]
+    chosen = choices(plan)
     groups = ("task", "position", "attention", "quantizer", "model", "size")
     values = {
         "variant": plan["variant"],
-        **{group: chosen[group] if group in used else "" for group in groups},
+        **{group: chosen.get(group, "") for group in groups},
+        "choices": " ".join(f"{group}={option}" for group, option in chosen.items()),
         "train_length": task.train_length,
         "chance": task.chance,
         "pixels_per_token": getattr(task, "token_size", 0) ** 2 or None,
@@ -115,6 +116,12 @@ def variant_row(plan: dict[str, Any], model: Model, task: Task) -> pl.DataFrame:
         "versions": ", ".join(f"{k} {v}" for k, v in plan["versions"].items()),
     }
     return pl.DataFrame([values], schema=TABLES["variants"].schema)
+
+
+def choices(plan: dict[str, Any]) -> dict[str, str]:
+    """Give the option of each group that the variant reads, nested groups with a dot."""
+    chosen = plan["chosen"].items()
+    return {g.replace("/", "."): o for g, o in chosen if g.split("/")[0] in plan["used"]}
 
 
 def _schema(kind: str) -> dict[str, Any]:
@@ -142,7 +149,7 @@ def main() -> None:
     tables: dict[str, list[pl.DataFrame]] = {kind: [] for kind in KINDS}
     for entry in manifest["seeds"][: plan["inputs"]["seeds"]]:
         add = partial(_add, tables, plan["variant"], entry["seed"])
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         task = build_task(plan["train_nodes"], load_parent(plan["train_nodes"], entry["seed"]))
         model = build_model(plan["train_nodes"], task, entry["seed"]).to(choose_device())
         found: dict[str, pl.DataFrame] = {}
@@ -155,8 +162,8 @@ def main() -> None:
         if sweep is not None:
             check_optimum(sweep, cast(SequenceTask, task).optimum)
         add("runs", run_row(entry, task, training, sweep))
-        seconds = time.perf_counter() - began
-        add("timing", _timing(seconds, sweep))
+        seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+        add("timing", _timing(seconds, cpu, sweep))
         say(f"evaluate {plan['variant']} seed {entry['seed']}: {seconds:.1f} s")
     tables["variants"].append(variant_row(plan, model, task))
     for kind in KINDS:
@@ -173,7 +180,7 @@ def _add(
     tables[kind].append(named.select(*TABLES[kind].columns).cast(TABLES[kind].schema))
 
 
-def _timing(seconds: float, sweep: pl.DataFrame | None) -> pl.DataFrame:
+def _timing(seconds: float, cpu: float, sweep: pl.DataFrame | None) -> pl.DataFrame:
     tokens = None
     if sweep is not None:
         tokens = sweep.filter(pl.col("protocol") != "curve", pl.col("bin_by") == "position").select(
@@ -183,6 +190,7 @@ def _timing(seconds: float, sweep: pl.DataFrame | None) -> pl.DataFrame:
     values = {
         "stage": "evaluate",
         "seconds": seconds,
+        "cpu_seconds": cpu,
         "tokens_per_second": rate,
         "machine": machine(),
     }

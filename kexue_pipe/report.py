@@ -57,7 +57,7 @@ def render(plan: dict[str, Any], tables: dict[str, pl.DataFrame]) -> str:
     plan = texts | {key: {} for key in groups} | {"skipped": []} | plan
     language = Language(plan["nodes"].get("language", "en"))
     drawn = list(plots.charts(tables, plan, language))
-    rows, ledger = contents.variants(tables, plan), contents.claims(tables)
+    rows, ledger = contents.variants(tables, plan), contents.claims(tables, language)
     facts = contents.facts(tables)
     context: dict[str, Any] = {
         "plan": plan,

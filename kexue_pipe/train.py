@@ -28,7 +28,7 @@ from kexue_pipe.graph.worker import Progress, load_plan, run, say
 QUANTITIES = ("lr", "loss", "accuracy")  # then what the model logs
 LOGGED_STRETCHES = 50  # rows of the training table per seed
 SAVE_EVERY = 100  # steps between two saved states
-TIMING = ("seed", "seconds", "tokens_per_second", "machine")  # of a record, in the timing table
+TIMING = ("seed", "seconds", "cpu_seconds", "tokens_per_second", "machine")  # of a record
 MANIFEST = ("seed", "status", "steps", "sha256")  # of a record, in the manifest
 
 
@@ -52,7 +52,8 @@ def train_seed(plan: dict[str, Any], seed: int, files: Seed) -> dict[str, Any]:
         say(f"{plan['variant']} seed {seed}: resumes at step {start}/{num_steps}")
     progress = Progress(f"train {plan['variant']} seed {seed}", num_steps)
     generator = torch.Generator(device)
-    began, steps, tokens = time.perf_counter(), num_steps, 0
+    steps, tokens = num_steps, 0
+    began, cpu = time.perf_counter(), time.process_time()
     model.train()
     for step in range(start, num_steps):
         batch = task.batch("train", seed, step, settings["batch_size"])
@@ -69,7 +70,7 @@ def train_seed(plan: dict[str, Any], seed: int, files: Seed) -> dict[str, Any]:
             files.pause(model, optimizer, step + 1, log)
         tokens += batch.inputs.numel()
         progress.step(step + 1, f"loss {loss:.3f}")
-    seconds = time.perf_counter() - began
+    seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     stretches = _stretches(plan["variant"], seed, quantities, log[:steps])
     write_table("training", stretches, files.curve_path, "")
     return files.finish(
@@ -79,6 +80,7 @@ def train_seed(plan: dict[str, Any], seed: int, files: Seed) -> dict[str, Any]:
             "status": status,
             "steps": steps,
             "seconds": seconds,
+            "cpu_seconds": cpu,
             "tokens_per_second": tokens / seconds,
             "machine": machine(),
         },

@@ -1,4 +1,9 @@
-"""A headless Chromium that tests talk to through a pipe: DevTools messages, no further package."""
+"""A headless Chromium that tests talk to through a pipe: DevTools messages, no further package.
+
+    python -m tests.browser results/report/default.html docs
+
+saves the first screen of a report, light and dark, as the README shows it.
+"""
 
 import base64
 import json
@@ -6,11 +11,14 @@ import os
 import select
 import shutil
 import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = (
@@ -133,3 +141,22 @@ class Browser:
         self.process.wait()
         os.close(self.write)
         os.close(self.read)
+
+
+def main() -> None:
+    """Save the first screen of a page in both colours into a folder."""
+    page, folder = (Path(argument).resolve() for argument in sys.argv[1:])
+    with tempfile.TemporaryDirectory() as profile:
+        browser = Browser(Path(profile))
+        browser.size(1200, 1500)
+        for colours in ("light", "dark"):
+            browser.media(colours)
+            browser.open(page)
+            path = folder / f"report_{colours}.png"
+            browser.screenshot(path)
+            Image.open(path).quantize(128).save(path, optimize=True)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -16,7 +16,7 @@ from kexue_pipe.core import drawing, statistics, theme
 
 PANEL = ["task", "quality", "unit", "cost"]
 COSTS = {
-    "seconds": "seconds of training",
+    "cpu_seconds": "CPU-seconds of training",
     "parameters": "parameters",
     "flops_per_token": "FLOPs per token",
     "kept": "numbers kept to decode",
@@ -30,7 +30,7 @@ def data(tables: dict[str, pl.DataFrame], *, factor: int, least: float) -> pl.Da
     quality = pl.concat([_tokens(tables), _images(tables)], how="diagonal")
     quality = quality.filter(~pl.col("variant").is_in(unsolved))
     train = tables["timing"].filter(pl.col("stage") == "train")
-    seconds = train.group_by("variant").agg(pl.col("seconds").mean())
+    seconds = train.group_by("variant").agg(pl.col("cpu_seconds").mean())
     kept = factor * pl.col("train_length") * pl.col("cache_elements_per_token")
     costs = tables["variants"].with_columns(kept=kept + pl.col("state_elements"))
     costs = costs.join(seconds, on="variant", how="left").unpivot(

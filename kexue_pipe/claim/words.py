@@ -2,19 +2,22 @@
 
 from typing import Any
 
+from kexue_pipe.core.language import Language
+
+ENGLISH = Language()
 SIGNS = {
-    "greater": "left - right is at least {0} {2}",
-    "less": "left - right is at most {1} {2}",
-    "equal": "left - right is within {0} {2} of 0",
-    "not_less": "left - right is more than {1} {2}",
-    "not_greater": "left - right is less than {0} {2}",
+    "greater": "left - right is at least {plus} {unit}",
+    "less": "left - right is at most {minus} {unit}",
+    "equal": "left - right is within {plus} {unit} of 0",
+    "not_less": "left - right is more than {minus} {unit}",
+    "not_greater": "left - right is less than {plus} {unit}",
 }
 
 
-def hypothesis(row: dict[str, Any]) -> str:
+def hypothesis(row: dict[str, Any], language: Language = ENGLISH) -> str:
     """Say what has to hold."""
-    smallest = row["smallest"]
-    return SIGNS[row["direction"]].format(f"{smallest:g}", f"{0 - smallest:g}", row["unit"])
+    plus, minus = (f"{sign * row['smallest'] + 0.0:g}" for sign in (1, -1))
+    return language(SIGNS[row["direction"]], plus=plus, minus=minus, unit=language(row["unit"]))
 
 
 def told(row: dict[str, Any]) -> str:

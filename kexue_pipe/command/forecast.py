@@ -3,7 +3,7 @@
     seconds = median over past seeds of the same task and size of (seconds / work) x work x seeds
     work of a training = steps x batch size; of an evaluation 1
 
-Past seconds are the rows of the `timing` tables; the rest have Snakemake's benchmarks.
+Past seconds are CPU-seconds of the `timing` tables; the rest have Snakemake's benchmarks.
 Seeds that stand in the store already cost nothing.
 """
 
@@ -68,7 +68,7 @@ def timings() -> dict[Key, list[float]]:
             name = path.parent.name
             try:
                 digest = outputs.table_digest(path)
-                each = pl.read_parquet(path, columns=["seconds"], glob=False)["seconds"].to_list()
+                each = pl.read_parquet(path, columns=["cpu_seconds"], glob=False).to_series()
             except (pl.exceptions.PolarsError, *outputs.DAMAGE):
                 continue  # what is damaged is made again
             plan = outputs.made_plan(stage, name, digest)

@@ -233,11 +233,11 @@ def train_rule(frame: pl.DataFrame, x: alt.X) -> list[alt.Chart]:
 
 
 def guess_rule(frame: pl.DataFrame) -> list[alt.Chart]:
-    """Mark what a uniform guess reaches by a dotted horizontal rule with its name."""
+    """Mark what a uniform guess reaches by a dotted rule, named at the left, away from lines."""
     base = alt.Chart(frame.select("guess").unique()).encode(y=alt.Y("guess:Q"))
     rule = base.mark_rule(strokeDash=[1, 2], clip=True)
-    text = base.mark_text(align="right", baseline="bottom", dx=-2, dy=-2, text="chance", clip=True)
-    return [rule, text.encode(x=alt.XValue("width"))]
+    text = base.mark_text(align="left", baseline="bottom", dx=3, dy=-2, text="chance", clip=True)
+    return [rule, text.encode(x=alt.XValue(0))]
 
 
 def level_lines(frame: pl.DataFrame, x: alt.X) -> list[alt.Chart]:

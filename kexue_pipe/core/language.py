@@ -3,6 +3,7 @@
 What has no translation stays English, so a new component or chart needs no other file.
 """
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -19,11 +20,25 @@ class Language:
             raise ValueError(f"language={code} is none of {', '.join(LANGUAGES)}")
         self.code = code
         self.known = _sentences(code)
+        places = {key.replace("{x}", r"(\S+)"): text for key, text in self.known.items()}
+        self.patterns = [(key, text) for key, text in places.items() if "{x}" in text]
 
     def __call__(self, text: str, **words: object) -> str:
         """Translate a sentence and put words into its places."""
-        translated = self.known.get(text, text)
+        translated = self.known.get(text) or self._filled(text)
         return translated.format(**words) if words else translated
+
+    def title(self, text: str) -> str:
+        """Translate a title of a chart, as a whole or piece by piece: `loss (bits per code)`."""
+        pieces = [text] if text in self.known else re.split(r"(, |: | \(|\))", text)
+        return "".join(map(self, pieces))
+
+    def _filled(self, text: str) -> str:
+        """Translate a sentence whose key has a place for any one word, as `layer {x}` has."""
+        for pattern, translated in self.patterns:
+            if found := re.fullmatch(pattern, text):
+                return translated.format(x=found[1])
+        return text
 
 
 @cache

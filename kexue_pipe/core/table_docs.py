@@ -37,6 +37,7 @@ COLUMNS = {
         "quantizer": "chosen quantizer, of the model or of its parent; empty if there is none",
         "model": "chosen model",
         "size": "chosen size",
+        "choices": "all options that it reads, such as `attention.scale=rsqrt`, blanks between",
         "train_length": "training length N in tokens; tokens per image for images",
         "chance": "accuracy of a uniform guess; null for images",
         "pixels_per_token": "pixels that one token stands for; null where it is none",
@@ -140,7 +141,8 @@ COLUMNS = {
     },
     "timing": {
         "stage": "train or evaluate",
-        "seconds": "wall time of the computation, s",
+        "seconds": "wall time of the computation, s; it grows where jobs share cores",
+        "cpu_seconds": "processor time of the computation, all threads, s",
         "tokens_per_second": "tokens (pixels for images) processed per second",
         "machine": "processor and threads",
     },

@@ -39,6 +39,7 @@ TABLES: dict[str, Table] = {
             "quantizer": pl.String,
             "model": pl.String,
             "size": pl.String,
+            "choices": pl.String,
             "train_length": pl.Int64,
             "chance": pl.Float64,
             "pixels_per_token": pl.Int64,
@@ -175,6 +176,7 @@ TABLES: dict[str, Table] = {
             "seed": pl.Int64,
             "stage": pl.String,
             "seconds": pl.Float64,
+            "cpu_seconds": pl.Float64,
             "tokens_per_second": pl.Float64,
             "machine": pl.String,
         },
@@ -250,6 +252,14 @@ def read_table(kind: str, path: str | Path) -> pl.DataFrame:
         ) from error
     _check(kind, frame.schema, path)
     return frame
+
+
+def is_table(kind: str, path: str | Path) -> bool:
+    """Say whether a file is a table with its schema, from its last bytes alone."""
+    try:
+        return pl.read_parquet_schema(path) == TABLES[kind].schema
+    except (pl.exceptions.PolarsError, OSError):
+        return False
 
 
 def _check(kind: str, schema: Mapping[str, pl.DataType], path: str | Path) -> None:

@@ -70,7 +70,7 @@ def evaluate_plan(name: str, variant: dict[str, Any], train: dict[str, Any]) -> 
         "variant": name,
         "train_nodes": train["nodes"],
         "chosen": variant["chosen"],
-        "used": [*train["nodes"], *nodes["task"].get("_uses_", []), "size"],
+        "used": [*train["nodes"], *nodes["task"].get("_uses_", []), *read["tools"], "size"],
     }
 
 

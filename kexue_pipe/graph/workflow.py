@@ -260,10 +260,16 @@ def _collected_from(suite: str) -> list[str]:
 def _beside(suite: str) -> str | None:
     """Give the tables of the baseline suite if it is finished: they are read and never made.
 
-    They are no input of the rule, or an override would bring the whole baseline up to date.
+    They are no input of the rule, or an override would bring the whole baseline up to date; those
+    of an earlier version, with other columns, are as good as none.
     """
-    folder = Path(f"results/tables/{load_suite(suite).beside}")
-    finished = all((folder / f"{kind}.parquet").is_file() for kind in COLLECTED)
+    baseline = load_suite(suite).beside
+    if baseline is None:
+        return None
+    from kexue_pipe.core.tables import is_table
+
+    folder = Path("results/tables", baseline)
+    finished = all(is_table(kind, folder / f"{kind}.parquet") for kind in COLLECTED)
     return str(folder) if finished else None
 
 

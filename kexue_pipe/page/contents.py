@@ -11,7 +11,6 @@ from PIL import Image
 
 from kexue_pipe.claim import words
 from kexue_pipe.core import cards, posts
-from kexue_pipe.core.choices import chosen
 from kexue_pipe.core.language import Language
 from kexue_pipe.core.spelling import split_name
 from kexue_pipe.page import strips
@@ -21,11 +20,11 @@ VERDICTS = ("supported", "contradicted", "inconclusive", "not run")
 
 
 def facts(tables: dict[str, pl.DataFrame]) -> dict[str, Any]:
-    """Say what was run: variants, seeds, tasks, minutes and machines."""
+    """Say what was run: variants, seeds, tasks, CPU-minutes and machines."""
     timing, runs = tables["timing"], tables["runs"]
     seeds = runs.group_by("variant").len()["len"]
     tasks = tables["variants"].group_by("task").len().sort("task").rows()
-    minutes = dict(timing.group_by("stage").agg(pl.col("seconds").sum() / 60).rows())
+    minutes = dict(timing.group_by("stage").agg(pl.col("cpu_seconds").sum() / 60).rows())
     hashes = tables["variants"].filter(pl.col("data_hash") != "").select("task", "data_hash")
     return {
         "variants": tables["variants"].height,
@@ -49,7 +48,7 @@ def variants(tables: dict[str, pl.DataFrame], plan: dict[str, Any]) -> list[dict
         judged=pl.col("solved").count(),
         circuit_step=pl.col("circuit_step").median(),
     )  # fmt: skip
-    seconds = tables["timing"].group_by("variant", "stage").agg(pl.col("seconds").mean())
+    seconds = tables["timing"].group_by("variant", "stage").agg(pl.col("cpu_seconds").mean())
     joined = (
         tables["variants"].join(runs, on="variant", how="left").sort("task", "order", "variant")
     )
@@ -64,7 +63,7 @@ def variants(tables: dict[str, pl.DataFrame], plan: dict[str, Any]) -> list[dict
     return rows
 
 
-def claims(tables: dict[str, pl.DataFrame]) -> list[dict[str, Any]]:
+def claims(tables: dict[str, pl.DataFrame], language: Language) -> list[dict[str, Any]]:
     """Give the rows of the table of claims, by verdict; none where there is no such table."""
     if "claims" not in tables:
         return []
@@ -74,8 +73,8 @@ def claims(tables: dict[str, pl.DataFrame]) -> list[dict[str, Any]]:
     rows = tables["claims"].sort(place, "claim").to_dicts()
     for row in rows:
         sides = {side: seeds.get((row["claim"], side), []) for side in ("left", "right")}
-        row["strip"] = strips.strip(sides, row["statement"])
-        row["hypothesis"] = words.hypothesis(row) if row["direction"] else ""
+        row["strip"] = strips.strip(sides, language(row["statement"]))
+        row["hypothesis"] = words.hypothesis(row, language) if row["direction"] else ""
     return rows
 
 
@@ -111,8 +110,8 @@ def components(rows: list[dict[str, Any]], tables: dict[str, pl.DataFrame]) -> l
     """Give every card with the variants that use it, and what the simplest of these costs."""
     users: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        for group, option in chosen(row["variant"]).items():
-            users.setdefault(f"{group}={option}", []).append(row)
+        for choice in row["choices"].split():
+            users.setdefault(choice, []).append(row)
     measured = {("extension", n) for n in tables["extrapolation"]["extension"].unique()}
     measured |= {("metric", name) for name in tables["attention"]["metric"].unique()}
     of_post: dict[str, list[posts.Post]] = {}
@@ -158,7 +157,13 @@ def documents(context: dict[str, Any], language: Language) -> list[list[str]]:
     chinese = Language("zh")
     found = [["finding", s, f"finding-{i}", ""] for i, s in enumerate(context["findings"], 1)]
     found += [
-        ["claim", c["statement"], f"claim-{c['claim']}", c["verdict"]] for c in context["claims"]
+        [
+            "claim",
+            language(c["statement"]),
+            f"claim-{c['claim']}",
+            f"{c['verdict']} {c['statement']}",
+        ]
+        for c in context["claims"]
     ]
     found += [["chart", c["title"], f"chart-{c['name']}", c["caption"]] for c in context["charts"]]
     for row in context["components"]:

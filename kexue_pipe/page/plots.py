@@ -96,7 +96,7 @@ def charts(
             continue
         frame = theme.compact(frame)
         store = Store()
-        spec = _specification(module.draw, frame, knobs, store)
+        spec = _titled(_specification(module.draw, frame, knobs, store), language)
         title = _words(node, "title", language) or name
         caption = " ".join(_words(node, "caption", language).split())
         seeds = _seeds(frame, language)
@@ -123,6 +123,16 @@ def _specification(draw: Any, frame: pl.DataFrame, knobs: dict, store: Store) ->
     with alt.data_transformers.enable("page"), schemapi.debug_mode(False):
         spec = draw(frame, **knobs).to_dict(validate=False)
     return {key: value for key, value in spec.items() if key not in ("config", "$schema")}
+
+
+def _titled(node: Any, language: Language) -> Any:
+    """Translate the titles of axes, legends, tooltips and panels, and names of rules."""
+    if isinstance(node, list):
+        return [_titled(item, language) for item in node]
+    if not isinstance(node, dict):
+        return node
+    said = {k for k in ("title", "subtitle", "text") if isinstance(node.get(k), str)}
+    return {k: language.title(v) if k in said else _titled(v, language) for k, v in node.items()}
 
 
 def _seeds(frame: pl.DataFrame, language: Language) -> str:

@@ -85,6 +85,7 @@ def raw_tables(seeds: int = 3) -> dict[str, pl.DataFrame]:
                 "quantizer": parts.get("quantizer", "none") if images else "",
                 "model": "autoencoder" if images else "decoder",
                 "size": "small",
+                "choices": name.replace(",", " "),
                 "train_length": 16 if images else 64,
                 "chance": None if images else 1 / 256 if codes else 1 / 16,
                 "pixels_per_token": 16 if images or codes else None,
@@ -107,9 +108,7 @@ def raw_tables(seeds: int = 3) -> dict[str, pl.DataFrame]:
             step = recall_tables.circuit_step(run) if task == "recall" else None
             end = {"status": "finished", "steps": 400, "final_loss": 1.5, "solved": solved}
             rows["runs"].append(run | end | {"circuit_step": step})
-            rows["timing"].append(
-                run | {"stage": "train", "seconds": 8.5, "tokens_per_second": 1e5, "machine": "x86"}
-            )
+            rows["timing"].append(run | {"stage": "train", "cpu_seconds": 8.5, "machine": "x86"})
             for step in range(20, 401, 20):
                 values = {"loss": 4 * 0.99**step, "lr": 1e-3}
                 values |= {} if images else {"accuracy": min(1.0, step / 400)}

@@ -107,6 +107,7 @@ def _variant(name: str, task: str, parts: dict[str, str]) -> dict[str, Any]:
         "quantizer": parts.get("quantizer", "none") if images else "",
         "model": "autoencoder" if images else "decoder",
         "size": "small",
+        "choices": name.replace(",", " "),
         "train_length": 16 if images else N,
         "chance": None if images else 1 / 64 if task == "text" else 1 / 16,
         "parameters": 139584 + wide,
@@ -129,8 +130,8 @@ def _decoder(rows: dict[str, list], run: dict[str, Any], task: str, parts: dict[
     rows["runs"].append(run | end | {"circuit_step": circuit})
     for stage, seconds in (("train", 15.0), ("evaluate", 6.0)):
         seconds *= 1 + 0.4 * _noise(run["variant"], run["seed"], stage)
-        speed = {"tokens_per_second": 1e5, "machine": "x86"}
-        rows["timing"].append(run | {"stage": stage, "seconds": seconds} | speed)
+        time = {"stage": stage, "cpu_seconds": seconds, "machine": "x86"}
+        rows["timing"].append(run | time)
     for at in range(20, 401 if task == "text" else 1001, 20):
         loss = 1.6 + 0.2 * _noise(run["variant"]) + 2.4 * 0.99**at + 0.05 * _noise(run, at)
         found = 1 / 16 if at < step else min(0.99, 0.5 + (at - step) / 800)
@@ -204,7 +205,7 @@ def _sums(n: int, bits: float, share: float) -> dict[str, Any]:
 def _image(rows: dict[str, list], run: dict[str, Any], task: str, parts: dict[str, str]) -> None:
     codes = int(parts.get("quantizer.K", 256)) if "quantizer" in parts else 0
     rows["runs"].append(run | {"status": "finished", "steps": 600, "final_loss": 0.01})
-    rows["timing"].append(run | {"stage": "train", "seconds": 50.0, "machine": "x86"})
+    rows["timing"].append(run | {"stage": "train", "cpu_seconds": 50.0, "machine": "x86"})
     for at in range(20, 601, 20):
         values = {"loss": 0.01 + 0.3 * 0.99**at, "lr": 1e-3}
         rows["training"] += [

@@ -33,10 +33,10 @@ def test_images_are_read_in_psnr_and_texts_also_in_effective_length(frame):
 
 def test_a_cost_in_which_a_task_does_not_differ_is_left_out(frame, tables, knobs_of):
     assert frame["cost"].unique().to_list() == ["parameters"]  # FLOPs, cache, seconds are equal
-    slower = pl.when(pl.col("variant") == "task=text").then(13.5).otherwise("seconds")
-    timing = tables["timing"].with_columns(seconds=slower)
+    slower = pl.when(pl.col("variant") == "task=text").then(13.5).otherwise("cpu_seconds")
+    timing = tables["timing"].with_columns(cpu_seconds=slower)
     frame = cost_quality.data(tables | {"timing": timing}, **knobs_of("cost_quality"))
-    assert set(frame.filter(cost="seconds")["task"]) == {"text"}
+    assert set(frame.filter(cost="cpu_seconds")["task"]) == {"text"}
 
 
 def test_cache_and_state_are_counted_at_the_longest_context(tables, knobs_of):

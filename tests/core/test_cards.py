@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from kexue_pipe.core import cards
-from kexue_pipe.core.choices import CONF, chosen
+from kexue_pipe.core.posts import CONF
 
 CARDS = {card.choice: card for card in cards.cards()}
 
@@ -55,23 +55,3 @@ def test_prose_sets_symbols_and_code():
     assert "<code>base</code>" in cards.prose("with `base` and theta_m")
     assert "<msub><mi>θ</mi><mi>m</mi></msub>" in cards.prose("with `base` and theta_m")
     assert cards.prose("a word, in-range, and/or tau-like") == "a word, in-range, and/or tau-like"
-
-
-@pytest.mark.parametrize(
-    ("name", "group", "option"),
-    [
-        ("task=text", "attention.scale", "rsqrt"),
-        ("task=text,attention=logn", "attention.scale", "logn"),
-        ("task=text,attention.scale=logn", "attention.scale", "logn"),
-        ("task=patches,quantizer=vq", "model", "autoencoder"),
-        ("task=patches,quantizer=vq", "quantizer.estimator", "ste"),
-        ("task=grid,position=rope_2d", "position_ids", "grid"),
-        ("task=text,position=rope_2d,position_ids=ordinal", "position_ids", "ordinal"),
-    ],
-)
-def test_the_parts_of_a_variant_are_read_without_composing_it(name, group, option):
-    assert chosen(name)[group] == option
-
-
-def test_images_have_no_position_and_text_no_quantizer():
-    assert "position" not in chosen("task=patches") and "quantizer" not in chosen("task=text")

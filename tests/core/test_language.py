@@ -5,6 +5,7 @@ import yaml
 
 from kexue_pipe.core import cards
 from kexue_pipe.core.language import Language
+from kexue_pipe.graph.ledger import ledger
 
 
 def test_english_is_the_sentence_itself_with_its_words():
@@ -22,10 +23,21 @@ def test_an_unknown_language_names_the_known_ones():
         Language("fr")
 
 
-def test_below_components_stands_only_what_a_card_says():
+def test_titles_are_translated_piece_by_piece_and_identifiers_stay():
+    chinese = Language("zh")
+    assert chinese.title("loss (bits per character)") == "损失（比特每字符）"
+    assert chinese.title("text, layer 1") == "text，第 1 层"
+    assert chinese.title("text, natural documents") == "text，natural 文档"
+    assert chinese.title("position=alibi,optimizer.lr=0.1") == "position=alibi,optimizer.lr=0.1"
+    assert chinese("about 7 seeds would decide it") == "约 7 个种子可以定论"
+    assert Language().title("loss (bits per character)") == "loss (bits per character)"
+
+
+def test_below_components_stands_only_what_a_card_or_a_claim_says():
     text = (cards.ROOT / "kexue_pipe/core/language_zh.yaml").read_text(encoding="utf-8")
     found = cards.cards()
     said = {card.sentence for card in found} | {c for card in found for *_, c in card.parameters}
+    said |= {str(value) for claim in ledger().values() for value in claim.values()}
     stale = set(yaml.safe_load(text.partition("# components")[2].partition("\n")[2])) - said
     assert not stale, f"language_zh.yaml translates what no file of conf/ says: {sorted(stale)}"
 

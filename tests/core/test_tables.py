@@ -6,7 +6,15 @@ import polars as pl
 import pyarrow.parquet
 import pytest
 
-from kexue_pipe.core.tables import DIGEST_KEY, TABLES, TableError, empty, read_table, write_table
+from kexue_pipe.core.tables import (
+    DIGEST_KEY,
+    TABLES,
+    TableError,
+    empty,
+    is_table,
+    read_table,
+    write_table,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,6 +29,7 @@ def test_rows_are_sorted_by_the_key_and_columns_put_in_order(training, tmp_path)
     write_table("training", training.select(reversed(training.columns)), tmp_path / "t", "d")
     found = read_table("training", tmp_path / "t")
     assert found.columns == list(TABLES["training"].columns)
+    assert is_table("training", tmp_path / "t") and not is_table("training", tmp_path / "u")
     assert found.select("variant", "seed").rows() == [("a", 0), ("a", 1), ("b", 0)]
 
 
@@ -72,6 +81,7 @@ def test_another_schema_is_refused_on_write_and_on_read(change, column, training
     change(training).write_parquet(path)
     with pytest.raises(TableError, match=f"{path}.*{column}.*delete it and rerun"):
         read_table("training", path)
+    assert not is_table("training", path)
 
 
 def _sentence(path):

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from kexue_pipe.core.tables import empty, write_table
+from kexue_pipe.evaluate import choices
 from kexue_pipe.graph import outputs, plans, workflow
 from kexue_pipe.graph.names import variant
 
@@ -101,3 +102,40 @@ def test_the_charts_that_an_override_names_are_the_charts_of_its_report(folder: 
     plan, _ = workflow.report_plan_of("task=text,chart=[training_curve],size=smoke")
     assert list(plan["nodes"]["chart"]) == ["training_curve"]
     assert plan["variants"] == ["task=text,size=smoke"] and plan["beside"] is None
+
+
+def test_a_baseline_with_the_columns_of_another_version_is_not_shown(folder: Path) -> None:
+    default = Path("results/tables/default")
+    for kind in workflow.COLLECTED:
+        write_table(kind, empty(kind), default / f"{kind}.parquet", "d")
+    assert workflow._beside("task=text") == str(default)
+    empty("timing").drop("cpu_seconds").write_parquet(default / "timing.parquet")
+    assert workflow._beside("task=text") is None
+
+
+def chosen(*overrides: str) -> dict[str, str]:
+    """Give the options that the evaluation of a variant writes into its table."""
+    plain = {"nodes": variant([*overrides]).nodes, "chosen": variant([*overrides]).chosen}
+    return choices(plans.evaluate_plan("x", plain, plans.train_plan("x", plain, 1)))
+
+
+@pytest.mark.parametrize(
+    ("name", "group", "option"),
+    [
+        ("task=text", "attention.scale", "rsqrt"),
+        ("task=text,attention=logn", "attention.scale", "logn"),
+        ("task=text,attention.scale=logn", "attention.scale", "logn"),
+        ("task=text,decode=nbce", "decode", "nbce"),
+        ("task=patches,quantizer=vq", "model", "autoencoder"),
+        ("task=patches,quantizer=vq", "quantizer.estimator", "ste"),
+        ("task=grid,position=rope_2d", "position_ids", "grid"),
+        ("task=text,position=rope_2d,position_ids=ordinal", "position_ids", "ordinal"),
+    ],
+)
+def test_the_options_of_a_variant_hold_nested_ones(name: str, group: str, option: str) -> None:
+    assert chosen(*name.split(","))[group] == option
+
+
+def test_images_have_no_position_and_text_no_quantizer() -> None:
+    assert "position" not in chosen("task=patches") and "quantizer" not in chosen("task=text")
+    assert not [option for option in chosen("task=text").values() if "[" in option]
