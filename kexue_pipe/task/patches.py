@@ -10,13 +10,15 @@ mirrored at random; test patches are the fixed grid of s x s tiles. The ninth ph
 is seen in no split: it is the out-of-domain picture, and reconstructed whole.
 
 Of a folder of your own all PNG, JPEG, TIFF, BMP and WebP files in it (not in folders below) are cut
-in the same way, under their file names; `camera` stays the out-of-domain picture.
+in the same way, under their file names; `camera` stays the out-of-domain picture. They may be more
+than memory holds: pixels are mapped, and of a split at most 2**24, spread evenly, are evaluated.
 
 Source: the photographs of scikit-image 0.26.0 (public domain, CC0, or without known restrictions),
 in grey; astronaut is by NASA.
 Departure: the posts train on faces of 128 x 128 pixels (CelebA-HQ).
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 from hashlib import sha256
 from math import isqrt
@@ -31,6 +33,7 @@ from kexue_pipe.core.photographs import own_photographs, packaged_photographs
 
 BLOCK = 64  # side of a super-block, pixels
 SPLITS = ["test", "validation"] + ["train"] * 8  # by crc32 % 10
+SEEN = 2**24  # pixels of a split that are evaluated
 
 
 class Patches:
@@ -56,7 +59,10 @@ class Patches:
     @property
     def data_hash(self) -> str:
         """Give the SHA-256 of the grey pixels of all photographs."""
-        return sha256(b"".join(p.tobytes() for p in self._photographs.values())).hexdigest()
+        digest = sha256()
+        for photograph in self._photographs.values():
+            digest.update(photograph.tobytes())
+        return digest.hexdigest()
 
     def batch(self, split: str, seed: int, index: int, size: int) -> Batch:
         """Give patches index * size ... (index + 1) * size - 1 of a split."""
@@ -64,8 +70,8 @@ class Patches:
         patches = np.empty((size, 1, s, s), np.uint8)
         for i in range(size):
             u = sample_rng(self.name, split, seed, index * size + i).random(4)
-            name, y, x = tiles[int(u[0] * len(tiles))]
-            photograph = self._photographs[name]
+            number, y, x = tiles[int(u[0] * len(tiles))].tolist()
+            photograph = self._photographs[self._names[number]]
             height, width = photograph.shape
             top, left = y - y % BLOCK, x - x % BLOCK
             y = top + int(u[1] * (min(BLOCK, height - top) - s + 1))
@@ -75,17 +81,19 @@ class Patches:
         return Batch(images, images)
 
     def images(self, split: str) -> dict[str, Tensor]:
-        """Give the fixed tiles (n, 1, s, s) of a split, by name of the photograph."""
+        """Give fixed tiles (n, 1, s, s) of a split, by name of the photograph."""
         s = self.patch_size
         tiles: dict[str, list[np.ndarray]] = {}
-        for name, y, x in self._tiles[split]:
-            tiles.setdefault(name, []).append(self._photographs[name][y : y + s, x : x + s])
+        places = self._tiles[split]
+        for number, y, x in places[:: _stride(len(places), s)].tolist():
+            name = self._names[number]
+            tiles.setdefault(name, []).append(self._square(name, y, x, s))
         return {name: _scaled(np.stack(group)[:, None]) for name, group in tiles.items()}
 
     def squares(self, split: str) -> Tensor:
-        """Give the whole super-blocks (n, 1, 64, 64) of a split."""
+        """Give whole super-blocks (n, 1, 64, 64) of a split."""
         found = [
-            photograph[y : y + BLOCK, x : x + BLOCK]
+            (name, y, x)
             for name, photograph in self._photographs.items()
             for y in range(0, photograph.shape[0] - BLOCK + 1, BLOCK)
             for x in range(0, photograph.shape[1] - BLOCK + 1, BLOCK)
@@ -96,40 +104,56 @@ class Patches:
                 f"task.path={self.path} leaves no square of {BLOCK} x {BLOCK} pixels for the "
                 f"{split} part; add more or larger pictures"
             )
-        return _scaled(np.stack(found)[:, None])
+        seen = found[:: _stride(len(found), BLOCK)]
+        return _scaled(np.stack([self._square(*place, BLOCK) for place in seen])[:, None])
 
     def whole_image(self, name: str) -> Tensor:
         """Give a whole photograph (1, 1, height, width)."""
         return _scaled(self._photographs[name][None, None])
 
+    def _square(self, name: str, y: int, x: int, side: int) -> np.ndarray:
+        """Copy a square of a photograph, so that no map of a file stays open."""
+        return np.array(self._photographs[name][y : y + side, x : x + side])
+
     @cached_property
-    def _photographs(self) -> dict[str, np.ndarray]:
-        photographs = packaged_photographs()
-        if self.path is not None:
-            outside = photographs[self.out_of_domain]
-            photographs = own_photographs(self.path, self.patch_size)
-            photographs[self.out_of_domain] = outside
+    def _photographs(self) -> Mapping[str, np.ndarray]:
+        packaged = packaged_photographs()
+        if self.path is None:
+            return packaged
+        photographs = own_photographs(self.path, self.patch_size)
+        photographs[self.out_of_domain] = packaged[self.out_of_domain]
         return photographs
 
     @cached_property
-    def _tiles(self) -> dict[str, list[tuple[str, int, int]]]:
-        """List name, top and left of the tiles of each split."""
+    def _names(self) -> list[str]:
+        return [name for name in self._photographs if name != self.out_of_domain]
+
+    @cached_property
+    def _tiles(self) -> dict[str, np.ndarray]:
+        """Give number of the photograph, top and left of the tiles of each split, (n, 3)."""
         s = self.patch_size
-        tiles: dict[str, list[tuple[str, int, int]]] = {split: [] for split in SPLITS}
-        for name, photograph in self._photographs.items():
-            if name == self.out_of_domain:
-                continue
-            height, width = photograph.shape
-            for y in range(0, height - s + 1, s):
-                for x in range(0, width - s + 1, s):
-                    tiles[_split_of(name, y, x)].append((name, y, x))
+        found: dict[str, list[np.ndarray]] = {split: [] for split in SPLITS}
+        for number, name in enumerate(self._names):
+            height, width = self._photographs[name].shape
+            y, x = (np.arange(0, side - s + 1, s, dtype=np.int32) for side in (height, width))
+            blocks = [[_split_of(name, i, j) for j in x[:: BLOCK // s]] for i in y[:: BLOCK // s]]
+            splits = np.array(blocks)[y[:, None] // BLOCK, x // BLOCK]  # of each tile
+            for split, parts in found.items():
+                i, j = np.nonzero(splits == split)
+                parts.append(np.stack([np.full(len(i), number, np.int32), y[i], x[j]], 1))
+        tiles = {split: np.concatenate(found[split]) for split in found}
         for split, group in tiles.items():
-            if not group:
+            if not len(group):
                 raise ValueError(
                     f"task.path={self.path} leaves no patch for the {split} part, since splits go "
                     f"by squares of {BLOCK} x {BLOCK} pixels; add more or larger pictures"
                 )
         return tiles
+
+
+def _stride(count: int, side: int) -> int:
+    """Say which share of some squares is taken: all, one in two, ..."""
+    return max(1, -(-count * side**2 // SEEN))
 
 
 def _split_of(name: str, y: int, x: int) -> str:

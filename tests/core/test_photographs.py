@@ -14,16 +14,19 @@ def noise(height, width, bands=0):
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, monkeypatch):
     """Write pixels, or bytes, under file names into a folder; give its path."""
+
+    monkeypatch.chdir(tmp_path)  # what is read stays in a results/ of this test
+    (tmp_path / "pictures").mkdir()
 
     def write(pictures):
         for name, pixels in pictures.items():
             if isinstance(pixels, bytes):
-                (tmp_path / name).write_bytes(pixels)
+                (tmp_path / "pictures" / name).write_bytes(pixels)
             else:
-                Image.fromarray(pixels).save(tmp_path / name)
-        return str(tmp_path)
+                Image.fromarray(pixels).save(tmp_path / "pictures" / name)
+        return str(tmp_path / "pictures")
 
     return write
 
@@ -53,6 +56,15 @@ def test_pictures_of_a_folder_are_read_by_name_in_grey(folder):
     assert np.abs(found["A.PNG"] - grey).max() < 1
 
 
+def test_pictures_are_decoded_once_and_mapped(folder, monkeypatch):
+    path = folder({"b.png": noise(64, 96), "a.png": noise(80, 70)})
+    first = own_photographs(path, 16)
+    monkeypatch.setattr(photographs, "_grey", lambda *_: pytest.fail("decoded again"))
+    second = own_photographs(path, 16)
+    for name, grey in second.items():
+        assert np.array_equal(grey, first[name]) and isinstance(grey, np.memmap)
+
+
 @pytest.mark.parametrize(
     ("pictures", "message"),
     [
@@ -72,14 +84,14 @@ def test_folder_that_cannot_be_used_is_one_sentence(folder, pictures, message):
 
 def test_truncated_picture_is_one_sentence(folder, tmp_path):
     path = folder({"a.png": noise(64, 64)})
-    whole = (tmp_path / "a.png").read_bytes()
-    (tmp_path / "a.png").write_bytes(whole[: len(whole) // 2])
+    whole = (tmp_path / "pictures/a.png").read_bytes()
+    (tmp_path / "pictures/a.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match="a.png can't be read as a picture .*truncated"):
         own_photographs(path, 16)
 
 
 def test_missing_folder_is_one_sentence(folder, tmp_path):
     folder({"a.png": noise(64, 64)})
-    for missing in ("/no/such", str(tmp_path / "a.png")):
+    for missing in ("/no/such", str(tmp_path / "pictures/a.png")):
         with pytest.raises(FileNotFoundError, match=f"task.path={missing} is no folder"):
             own_photographs(missing, 16)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from kexue_pipe.task import patches
 from kexue_pipe.task.patches import Patches
 
 SPLITS = ("train", "validation", "test")
@@ -21,13 +22,16 @@ def noise(height, width, seed=0):
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, monkeypatch):
     """Write pixels under file names into a folder; give its path."""
+
+    monkeypatch.chdir(tmp_path)  # what is read stays in a results/ of this test
+    (tmp_path / "pictures").mkdir()
 
     def write(pictures):
         for name, pixels in pictures.items():
-            Image.fromarray(pixels).save(tmp_path / name)
-        return str(tmp_path)
+            Image.fromarray(pixels).save(tmp_path / "pictures" / name)
+        return str(tmp_path / "pictures")
 
     return write
 
@@ -97,7 +101,16 @@ def test_training_patches_lie_off_the_grid_and_are_mirrored():
 def test_camera_is_in_no_split():
     task = build()
     assert all("camera" not in task.images(split) for split in SPLITS)
-    assert all(name != "camera" for tiles in task._tiles.values() for name, _, _ in tiles)
+    assert all(task._names[i] != "camera" for tiles in task._tiles.values() for i, _, _ in tiles)
+
+
+def test_no_more_pixels_are_evaluated_than_memory_holds(monkeypatch):
+    every, squares = torch.cat([*build().images("test").values()]), build().squares("test")
+    monkeypatch.setattr(patches, "SEEN", 2**15)
+    some, few = torch.cat([*build().images("test").values()]), build().squares("test")
+    stride = -(-len(every) * 256 // 2**15)
+    assert stride > 1 and torch.equal(some, every[::stride])
+    assert torch.equal(few, squares[:: -(-len(squares) // 8)]) and len(few) <= 8
 
 
 def test_patches_that_do_not_fit_are_refused():
