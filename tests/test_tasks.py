@@ -32,7 +32,7 @@ def test_every_task_is_trained(tables: dict[str, pl.DataFrame]) -> None:
 def test_every_sequence_task_is_measured_at_every_length(tables: dict[str, pl.DataFrame]) -> None:
     sweep = tables["extrapolation"].filter(pl.col("protocol") != "curve")
     lengths = sweep.group_by("variant").agg(pl.col("length").n_unique())
-    rebuilt = {"task=gaussian,size=smoke", "task=patches,size=smoke"}
+    rebuilt = {f"task={name},size=smoke" for name in ("digits", "gaussian", "patches")}
     assert set(lengths["variant"]) == set(tables["variants"]["variant"]) - rebuilt
     pictures = pl.col("variant").str.starts_with("task=codes")  # these end at 4 N
     assert lengths.filter(~pictures)["length"].min() == 4  # N, 2 N, 4 N, 8 N

@@ -26,6 +26,7 @@ from torch.nn import functional as F
 from kexue_pipe.core.contracts import Batch, Loss, Model, Quantizer, QuantizerOutput
 
 GROUPS = 8
+LOGGED = ("latent_norm", "code_norm")
 
 
 class Pictures(Protocol):
@@ -58,6 +59,10 @@ def _stack(width_in: int, channels: int, num_blocks: int, width_out: int) -> nn.
     )
 
 
+def _mean_norm(v: Tensor) -> float:
+    return float(v.detach().norm(dim=1).mean())
+
+
 class Autoencoder(Model):
     """Encoder, quantizer and decoder of pictures."""
 
@@ -66,7 +71,7 @@ class Autoencoder(Model):
     ) -> None:
         super().__init__()
         self.quantizer = quantizer()
-        self.logged = self.quantizer.logged
+        self.logged = (*self.quantizer.logged, *LOGGED)
         self.token_size = p = task.token_size
         width_in, width_out = self.quantizer.dim_in, self.quantizer.dim
         encoder = _stack(p * p, channels, num_blocks, width_in)
@@ -99,7 +104,9 @@ class Autoencoder(Model):
         """Compute the mean squared error and the auxiliary loss of the quantizer."""
         out = self.quantise(batch.inputs, generator, progress)
         picture = self.decode(out.z_q, batch.inputs)
-        return Loss(F.mse_loss(picture, batch.targets) + out.aux, None, out.stats)
+        norms = {name: _mean_norm(v) for name, v in zip(LOGGED, (out.z_in, out.q), strict=True)}
+        loss = F.mse_loss(picture, batch.targets) + out.aux
+        return Loss(loss, None, out.stats | norms)
 
     def costs(self) -> dict[str, int]:
         """Count parameters and operations; each weight acts once on every token."""

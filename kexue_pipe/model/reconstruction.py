@@ -35,7 +35,6 @@ from kexue_pipe.core.tables import TABLES
 from kexue_pipe.model.autoencoder import Autoencoder
 from kexue_pipe.model.latent_gap import latent_gap
 
-CROP = (slice(64, 192), slice(176, 304))  # rows and columns of the picture that is shown
 BATCH = 256  # tiles reconstructed at once
 SAMPLE = 512  # test tiles whose latents and gradients are compared
 
@@ -46,7 +45,8 @@ class Pictures(Protocol):
     train_length: int  # N, tokens of a tile
     patch_size: int  # s, side of a tile, pixels
     out_of_domain: str | None  # name of a whole picture that is in no split
-    grey: bool  # pixels are 255 (x + 1) / 2 in whole numbers, which lossless coders can read
+    crop: tuple[slice, ...]  # its rows and columns that are shown; (): all
+    white: int | None  # white (x + 1) / 2 is whole, and lossless coders can read it; None: is not
 
     def images(self, split: str) -> dict[str, Tensor]:
         """Give tiles (n, 1, s, s) by name of the picture."""
@@ -82,8 +82,8 @@ def evaluate(
         row, index, tiles = _reconstruct(model, squares.flatten(2).mT.reshape(-1, 1, side, side))
         picture = F.pixel_shuffle(tiles.reshape(-1, side**2).T.reshape(squares.shape), side)
         rows += [
-            {"split": name, "image": name, **row, "png": _png(picture)},
-            _original(name, whole),
+            {"split": name, "image": name, **row, "png": _png(picture, task.crop)},
+            {**_original(name, whole), "png": _png(whole, task.crop)},
         ]
         codes += _usage(model, name, index)
         shown[name] = whole
@@ -91,7 +91,7 @@ def evaluate(
     levels = [
         {"stream": name, **tokens, "level": coder, "loss": rate * log(2.0)}
         for name, x in shown.items()
-        for coder, rate in (lossless_rates(_grey(x)) if task.grey else {}).items()
+        for coder, rate in (lossless_rates(_grey(x, task.white)) if task.white else {}).items()
     ]
     sample = every[:: -(-len(every) // SAMPLE)].to(next(model.parameters()).device)
     latents = [{"split": "test", **latent_gap(model, sample)}]
@@ -128,8 +128,7 @@ def _reconstruct(model: Autoencoder, images: Tensor) -> tuple[dict[str, Any], Te
 def _original(name: str, whole: Tensor) -> dict[str, Any]:
     """Give the row of the picture itself, which the report shows beside its reconstructions."""
     exact = {"n_tokens": 0, "bits_nominal": inf, "squared_error": 0.0, "squared_error_bypass": 0.0}
-    row = {"split": "original", "image": f"{name} (original)", "n_pixels": whole.numel(), **exact}
-    return {**row, "png": _png(whole)}
+    return {"split": "original", "image": f"{name} (original)", "n_pixels": whole.numel(), **exact}
 
 
 def _usage(model: Autoencoder, split: str, index: Tensor) -> list[dict[str, Any]]:
@@ -153,16 +152,16 @@ def _usage(model: Autoencoder, split: str, index: Tensor) -> list[dict[str, Any]
     ]
 
 
-def _png(picture: Tensor) -> bytes:
-    """Encode the fixed crop of a picture (1, 1, h, w) as a grey image of 8 bits."""
+def _png(picture: Tensor, crop: tuple[slice, ...]) -> bytes:
+    """Encode the crop of a picture (1, 1, h, w) as a grey image of 8 bits."""
     file = BytesIO()
-    Image.fromarray(_grey(picture)[0][CROP]).save(file, "PNG", optimize=True)
+    Image.fromarray(_grey(picture, 255)[0][crop]).save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
-def _grey(pictures: Tensor) -> np.ndarray:
-    """Give 8 bits of pictures, (n, 1, h, w) -> (n, h, w)."""
-    return ((pictures[:, 0].clamp(-1, 1) + 1) * 127.5).round().byte().numpy()
+def _grey(pictures: Tensor, white: int) -> np.ndarray:
+    """Give 8 bits of pictures, (n, 1, h, w) -> (n, h, w) in 0 ... white."""
+    return ((pictures[:, 0].clamp(-1, 1) + 1) * (white / 2)).round().byte().numpy()
 
 
 def _frame(kind: str, rows: list[dict[str, Any]]) -> pl.DataFrame:

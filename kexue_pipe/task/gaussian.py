@@ -28,8 +28,9 @@ class Gaussian:
     data_hash = ""
     chance = None
     solved_at = None
-    grey = False
+    white = None
     out_of_domain = None
+    crop = ()
 
     def __init__(self, *, train_length: int, token_size: int, sigma: float) -> None:
         self.train_length, self.token_size, self.sigma = train_length, token_size, sigma

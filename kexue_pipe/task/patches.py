@@ -42,8 +42,9 @@ class Patches:
     name = "patches"
     chance = None
     solved_at = None
-    grey = True
+    white = 255
     out_of_domain = "camera"
+    crop = (slice(64, 192), slice(176, 304))
 
     def __init__(self, *, train_length: int, token_size: int, path: str | None) -> None:
         self.path = path

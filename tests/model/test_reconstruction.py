@@ -40,7 +40,8 @@ QUANTIZERS = {
 class Photographs:
     """Two photographs with test tiles, and one whole photograph."""
 
-    token_size, patch_size, train_length, out_of_domain, grey = 4, 16, 16, "outside", True
+    token_size, patch_size, train_length, out_of_domain, white = 4, 16, 16, "outside", 255
+    crop = (slice(64, 192), slice(176, 304))
 
     def images(self, split):
         generator = torch.Generator().manual_seed(len(split))
@@ -179,7 +180,7 @@ def test_lossless_coders_read_the_pixels_that_are_reconstructed():
 
 
 def test_pixels_that_are_no_bytes_have_no_lossless_coder_and_need_no_picture(monkeypatch):
-    monkeypatch.setattr(TASK, "grey", False, raising=False)
+    monkeypatch.setattr(TASK, "white", None, raising=False)
     monkeypatch.setattr(TASK, "out_of_domain", None, raising=False)
     tables = evaluate(build("vq"))
     assert tables["levels"].is_empty()
