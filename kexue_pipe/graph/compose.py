@@ -143,7 +143,8 @@ def _typed(start: Base, key: str, value: Any) -> Any:
         return _refuse_key(start, text, parent_key, parent, leaf)
     old = parent[leaf]
     if isinstance(old, str) and old.startswith("${"):
-        raise Refused(f"{text}: this key follows {old[2:-1]}; set {old[2:-1]} instead")
+        source = old[2:-1].removeprefix("oc.select:").split(",")[0]
+        raise Refused(f"{text}: this key follows {source}; set {source} instead")
     if isinstance(old, dict):
         raise Refused(f"{text}: {key} is a node; set one of its keys: {_keys(old)}")
     if old is None and str(parent.get("_allowed_", {}).get(leaf)).startswith("list of "):

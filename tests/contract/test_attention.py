@@ -18,6 +18,7 @@ def _fits(attention, position):
 ALL = [(a, p) for a in options("attention") for p in ("rope", "alibi", "cope")]
 ALL += [(a, p) for a in ("softmax", "linear") for p in options("position")]
 ALL += [(a, "none") for a in options("attention") if not _fits(a, "rope")]
+ALL += [("mla", "rope_partial")]
 PAIRS = [pair for pair in dict.fromkeys(ALL) if _fits(*pair)]
 
 

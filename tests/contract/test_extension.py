@@ -21,8 +21,9 @@ def _extensions(attention, position):
 
 
 # an attention of each family with the default position, every position with the default attention
-FAMILIES = ("linear", "logn", "mla", "softmax", "window")
+FAMILIES = ("linear", "logn", "softmax", "window")
 PAIRS = {(a, "rope") for a in FAMILIES} | {("softmax", p) for p in options("position")}
+PAIRS |= {("mla", "rope_partial")}  # no other rotation goes with it
 TRIPLES = [(e, *pair) for pair in sorted(PAIRS) for e in _extensions(*pair)]
 
 

@@ -11,15 +11,15 @@
     norm           x / rms(x) times a learned gain
     L = l D, L'    widths of the latents, in `latent_factor` and `query_factor` times D
 
-Decoding keeps c and W_kr x. With a position that turns at most the first r D channels (partial
-RoPE) the rest of q.k is (W_kc^T W_qc c'_i) . c_j, so that keys and values need not be expanded.
+Decoding keeps c and W_kr x. A position turns at most the first r D channels (partial RoPE), so the
+rest of q.k is (W_kc^T W_qc c'_i) . c_j, and keys and values need not be expanded.
 
 Source: DeepSeek-AI, "DeepSeek-V2: A Strong, Economical, and Efficient Mixture-of-Experts Language
 Model" (arXiv 2405.04434); the norms are those of its released code.
 
 Departures: D counts the shared channels too, and is the width of a value; the shared channels come
-first. The layout does not rotate: a position that turns all channels is taken, and costs the
-absorbed form, not the cache.
+first. The layout does not rotate: what turns more than the shared channels would come between W_qc
+and W_kc, and is refused in composition.
 """
 
 import torch

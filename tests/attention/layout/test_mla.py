@@ -10,13 +10,18 @@ from kexue_pipe.attention.scale.rsqrt import RSqrt
 from kexue_pipe.attention.softmax import SoftmaxAttention
 from kexue_pipe.core.contracts import Position
 from kexue_pipe.core.rotation import frequencies, rotate
+from kexue_pipe.graph.errors import Misfit, Refused
+from kexue_pipe.graph.names import variant
+from kexue_pipe.graph.options import options
 from kexue_pipe.position.alibi import Alibi
 from kexue_pipe.position.rope_partial import RopePartial
+from tests.contract.decoders import facts
 
 B, T, C, H, D, S = 2, 11, 7, 4, 8, 4  # S channels of a key are shared
 POS = torch.arange(T, dtype=torch.float64)
 ALIBI = Alibi(num_heads=H, max_exponent=8.0)
 PARTIAL = RopePartial(head_width=D, base=100.0, fraction=S / D)
+ROTATIONS = [p for p in options("position") if "rotation" in facts(f"position/{p}", "_gives_")]
 
 
 def _layout(latent=1.5, query=None, shared=S / D):
@@ -98,3 +103,18 @@ def test_gradients_reach_every_parameter():
     q, k, v = layout.project(_x())
     layout.merge((q @ k.mT).softmax(-1) @ v).square().sum().backward()
     assert all((parameter.grad != 0).any() for parameter in layout.parameters())
+
+
+@pytest.mark.parametrize("position", [p for p in ROTATIONS if p != "rope_partial"])
+def test_rotations_of_every_channel_are_refused(position):
+    with pytest.raises(Misfit, match="position=rope_partial turns exactly these"):
+        variant(["attention=mla", f"position={position}"])
+
+
+@pytest.mark.parametrize("fraction", [0.25, 0.5, 1.0])
+def test_exactly_the_shared_channels_turn(fraction):
+    nodes = variant(["attention=mla", f"position.fraction={fraction}"]).nodes
+    assert nodes["position"]["_target_"].endswith("RopePartial")
+    assert nodes["attention"]["layout"]["shared_fraction"] == fraction
+    with pytest.raises(Refused, match="follows position.fraction; set position.fraction instead"):
+        variant(["attention=mla", f"attention.layout.shared_fraction={fraction}"])
