@@ -5,8 +5,10 @@ import pytest
 
 from kexue_pipe.study import (
     bound_memory,
+    bounded_scores,
     causal_rank,
     code_entropy,
+    concentration,
     entropy_growth,
     laplace_top_one,
     lossless_tokens,
@@ -90,3 +92,27 @@ def test_bits_of_a_lossless_token() -> None:
 def test_noise_of_no_size_changes_nothing() -> None:
     assert score_noise.lead(64, 10.0, noise=0.0, relative=False, draws=1) == [0.0]
     assert np.mean(score_noise.lead(256, 30.0, noise=0.25, relative=False, draws=2)) > 0.05
+
+
+@pytest.mark.parametrize(("bound", "least"), [(1, 5.764), (2, 4.569), (4, 1.329), (6, 0.041)])
+def test_no_bounded_scores_leave_less_entropy(bound: float, least: float) -> None:
+    assert np.log(512) - bounded_scores.loss(bound, 512) == pytest.approx(least, abs=1e-3)
+    scores = np.random.default_rng(0).uniform(-bound, bound, (1000, 512))
+    scores[::2] = np.sign(scores[::2]) * bound
+    weights = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+    assert -(weights * np.log(weights)).sum(-1).min() >= least - 1e-3
+
+
+@pytest.mark.parametrize(("feature", "grows"), [("elu1", 0.037), ("relu", 0.24), ("identity", 0.0)])
+def test_wider_features_are_not_sparser(feature: str, grows: float) -> None:
+    found = np.mean(concentration.widening(feature, 8, 512, 1024, draws=20))
+    assert found == pytest.approx(grows, abs=0.025)
+
+
+@pytest.mark.parametrize(("num_keys", "ratio"), [(128, 0.305), (1024, 0.238), (16384, 0.169)])
+def test_softmax_rows_reach_the_law_of_the_post_slowly(num_keys: int, ratio: float) -> None:
+    found = np.mean(concentration.softmax(2.0, num_keys, draws=50))
+    assert found == pytest.approx(ratio, abs=0.04) and found > np.exp(-2)
+    assert np.mean(concentration.softmax(0.5, num_keys, draws=50)) == pytest.approx(
+        np.exp(-1 / 8), abs=0.01
+    )
