@@ -109,6 +109,16 @@ def test_nothing_of_the_size_of_the_score_matrix_is_built(position, mask):
     assert largest.numel <= 2**22 < length * length
 
 
+def test_a_linear_bias_keeps_its_digits_in_float32_over_thousands_of_keys():
+    """The trap: slope times position is large, and what tells neighbours apart is lost in it."""
+    attention, generator = _attention(), torch.Generator().manual_seed(1)
+    x = torch.randn(1, 4096, C, generator=generator, dtype=torch.float64)
+    with torch.no_grad():
+        exact = attention(x, torch.arange(4096.0).double(), ALIBI)
+        rounded = attention.float()(x.float(), torch.arange(4096.0), ALIBI)
+    assert (rounded - exact).abs().max() < 5e-5
+
+
 def test_log_n_counts_the_keys_that_the_window_shows():
     attention = _attention(Window(width=4), LogN(base=4.0))
     usual = _attention(Window(width=4))
