@@ -22,11 +22,11 @@ def main() -> None:
     try:
         code = _main()
         sys.stdout.flush()
-    except Refused as error:
-        sys.exit(f"error: {error}")
     except BrokenPipeError:  # `| head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except (Refused, OSError) as error:
+        sys.exit(f"error: {error}")
     sys.exit(code)
 
 

@@ -1,6 +1,7 @@
 """Training: resumed bits, divergence as a status, the store, paired seeds."""
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,45 @@ def test_a_damaged_checkpoint_is_not_taken_for_finished(tmp_path: Path) -> None:
     task = build_task(plan["nodes"])
     with pytest.raises(ValueError, match="is not the file that its manifest names"):
         load_weights(build_model(plan["nodes"], task, 0), files.model_path, record["sha256"])
+
+
+class Bomb:
+    def __reduce__(self):
+        return Path.touch, (Path("exploded"),)
+
+
+@pytest.mark.parametrize("dump", [pickle.dump, torch.save])
+def test_a_pickle_is_refused_and_never_opened(tmp_path: Path, monkeypatch, dump) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = Seed(tmp_path, "digest", 0)
+    plan = plan_of(VARIANTS["decoder"])
+    record = train.train_seed(plan, 0, files)
+    for path in (files.model_path, files.resume_path):
+        with open(path, "wb") as file:
+            dump(Bomb(), file)
+    assert files.record() is None
+    model = build_model(plan["nodes"], build_task(plan["nodes"]), 0)
+    for sha256 in (record["sha256"], file_hash(files.model_path)):
+        with pytest.raises(ValueError, match="seed-0.safetensors is no.*; delete it and rerun"):
+            load_weights(model, files.model_path, sha256)
+    assert train.train_seed(plan, 0, files)["sha256"] == record["sha256"]
+    assert not Path("exploded").exists()
+
+
+@pytest.mark.parametrize("suffix", [".json", ".parquet"])
+@pytest.mark.parametrize("content", [b"", b"[1]"])
+def test_a_seed_whose_record_or_table_is_damaged_is_trained_again(
+    tmp_path: Path, suffix: str, content: bytes
+) -> None:
+    files = Seed(tmp_path, "digest", 0)
+    files.model_path.parent.mkdir()
+    files.stem.with_suffix(suffix).write_bytes(content)
+    plan = plan_of(["size=smoke", "task.train.steps=20"])  # one step
+    assert files.record() is None
+    record = train.train_seed(plan, 0, files)
+    assert files.record() == record
+    files.stem.with_suffix(suffix).write_bytes(content)
+    assert files.record() is None
 
 
 def test_variants_of_one_seed_share_data_and_the_init_of_shared_parts() -> None:

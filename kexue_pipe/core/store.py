@@ -18,6 +18,7 @@ from safetensors.torch import load, load_file, save
 from torch import Tensor, nn
 
 from kexue_pipe.core.files import atomic_write
+from kexue_pipe.core.tables import read_table
 
 STORE = "results/store"
 
@@ -44,10 +45,10 @@ class Seed:
         """Give the record of a finished seed, or None if any of its files is missing or damaged."""
         try:
             record = json.loads(self.stem.with_suffix(".json").read_text())
-            whole = file_hash(self.model_path) == record["sha256"] and self.curve_path.is_file()
-        except (OSError, ValueError, KeyError):
+            read_table("training", self.curve_path)
+            return record if file_hash(self.model_path) == record["sha256"] else None
+        except (OSError, ValueError, KeyError, TypeError):
             return None
-        return record if whole else None
 
     def finish(self, model: nn.Module, record: dict[str, Any]) -> dict[str, Any]:
         """Keep the trained model and its record, and drop what was kept to resume."""
@@ -100,4 +101,7 @@ def load_weights(model: nn.Module, path: str | Path, sha256: str) -> None:
     """Load a checkpoint into a model, after checking that it is the one that the manifest names."""
     if file_hash(path) != sha256:
         raise ValueError(f"{path} is not the file that its manifest names; delete it and rerun")
-    model.load_state_dict(load_file(path))
+    try:
+        model.load_state_dict(load_file(path))
+    except SafetensorError as error:
+        raise ValueError(f"{path} is no safetensors file ({error}); delete it and rerun") from error

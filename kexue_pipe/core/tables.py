@@ -6,11 +6,12 @@ What each column means stands in `table_docs.py`, apart, so that wording reruns 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import polars as pl
 
-from kexue_pipe.core.files import atomic_path
+from kexue_pipe.core.files import atomic_write
 
 DIGEST_KEY = "kexue_pipe.digest"
 JUDGED = ("claims", "claim_values")  # tables that are made from the collected ones
@@ -238,8 +239,9 @@ def write_table(kind: str, frame: pl.DataFrame, path: str | Path, digest: str) -
     table = TABLES[kind]
     _check(kind, frame.schema, path)
     frame = frame.select(*table.columns).sort(table.key)
-    with atomic_path(path) as temporary:
-        frame.write_parquet(temporary, compression="zstd", metadata={DIGEST_KEY: digest})
+    content = BytesIO()  # polars tells of a full disk in an error of its own
+    frame.write_parquet(content, compression="zstd", metadata={DIGEST_KEY: digest})
+    atomic_write(path, content.getvalue())
 
 
 def read_table(kind: str, path: str | Path) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,9 @@ class Cache:
         return self.entries[key]
 
     def save(self) -> None:
-        """Write the cache if it grew."""
+        """Write the cache if it grew; where it can't be written, answers are computed again."""
         if self.changed:
             kept = {"from": self.made_from, "entries": self.entries}
-            atomic_write(self.path, json.dumps(kept))
+            with suppress(OSError):
+                atomic_write(self.path, json.dumps(kept))
             self.changed = False

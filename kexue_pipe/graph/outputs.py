@@ -9,10 +9,11 @@ import json
 import os
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kexue_pipe.core.files import atomic_write
+from kexue_pipe.core.files import atomic_write, writing
 from kexue_pipe.graph.changes import changes
 
 PLANS = Path("results/plans")
@@ -30,14 +31,15 @@ def write_plan(plan: dict[str, Any], name: str, outputs: Outputs) -> Path:
     path = plan_path(plan["stage"], name)
     reason = stale(plan, outputs)
     text = json.dumps(plan | {"rerun": reason}, indent=1, sort_keys=True) + "\n"
-    if not path.is_file() or path.read_text() != text:
+    if not path.is_file() or path.read_bytes() != text.encode():
         _keep_made(path, plan["digest"], outputs)
         atomic_write(path, text)
-    if reason:
-        os.utime(path)
-    else:
-        oldest = min(output.stat().st_mtime_ns for output in outputs)
-        os.utime(path, ns=(oldest, oldest))
+    with writing(path):
+        if reason:
+            os.utime(path)
+        else:
+            oldest = min(output.stat().st_mtime_ns for output in outputs)
+            os.utime(path, ns=(oldest, oldest))
     return path
 
 
@@ -130,13 +132,32 @@ def train_outputs(folder: Path, seeds: int) -> Outputs:
         manifest = json.loads(path.read_text())
         if len(manifest["seeds"]) < seeds:
             raise ValueError(f"it has {len(manifest['seeds'])} of {seeds} seeds")
-        missing = [e["file"] for e in manifest["seeds"] if not Path(e["file"]).is_file()]
-        if missing:
-            raise ValueError(f"{missing[0]} is missing")
+        for entry in manifest["seeds"]:
+            _read_seed(Path(entry["file"]))
         return manifest["digest"]
 
     tables = {folder / f"{kind}.parquet": table_digest for kind in ("training", "timing")}
     return {folder / "checkpoints.json": read_manifest, **tables}
+
+
+def _read_seed(checkpoint: Path) -> None:
+    """Open the files of a seed in the store: one that is missing or cut off is an error."""
+    from pyarrow import parquet
+    from safetensors import SafetensorError, safe_open
+
+    readers: dict[str, Callable[[Path], Any]] = {
+        ".safetensors": partial(safe_open, framework="numpy"),
+        ".parquet": parquet.read_metadata,
+        ".json": lambda path: json.loads(path.read_text()),
+    }
+    for suffix, read in readers.items():
+        path = checkpoint.with_suffix(suffix)
+        try:
+            read(path)
+        except FileNotFoundError:
+            raise ValueError(f"{path} is missing") from None
+        except (*DAMAGE, SafetensorError):
+            raise ValueError(f"{path} is cut off or no such file") from None
 
 
 def tables(folder: str, kinds: tuple[str, ...]) -> Outputs:

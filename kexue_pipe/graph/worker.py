@@ -91,6 +91,8 @@ def run(main: Callable[[], None]) -> None:
     watch_snakemake()
     try:
         main()
+    except KeyboardInterrupt:
+        sys.exit("interrupted")
     except (*MENDABLE, InstantiationException) as error:
         cause = error.__cause__ if isinstance(error, InstantiationException) else error
         if os.environ.get("KEXUE_PIPE_TRACEBACK") or not isinstance(cause, MENDABLE):

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
+from kexue_pipe.core.files import drop_leftovers, writing
 from kexue_pipe.graph import ledger, outputs, plans, suites
 from kexue_pipe.graph.cache import Cache
 from kexue_pipe.graph.errors import Refused
@@ -54,7 +55,8 @@ def configure(suite: str, seeds: int | None, device: str, language: str = "en") 
 
 def lock() -> None:
     """Take the lock of `results/`; the kernel drops it when this process ends in any way."""
-    file = open("results/.lock", "a")
+    with writing("results/.lock"):
+        file = open("results/.lock", "a")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -62,6 +64,7 @@ def lock() -> None:
             "another run is writing to results/; wait for it to end, or stop it, and start again"
         ) from None
     _locks.append(file)
+    drop_leftovers("results")
 
 
 @cache
@@ -246,7 +249,7 @@ def _input_function(answer: Callable[[str], Any], wildcard: str) -> Callable[[An
     def function(wildcards: Any) -> Any:
         try:
             return answer(wildcards[wildcard])
-        except Refused as error:
+        except (Refused, OSError) as error:
             raise SystemExit(f"error: {error}") from None
 
     return function

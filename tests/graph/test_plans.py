@@ -1,11 +1,14 @@
 """Plans: newer than their outputs exactly when these were made from something else."""
 
 import json
+import pickle
 from pathlib import Path
 
 import polars as pl
 import pytest
+import torch
 
+from kexue_pipe.core.store import Seed
 from kexue_pipe.core.tables import empty, write_table
 from kexue_pipe.evaluate import choices
 from kexue_pipe.graph import outputs, plans, workflow
@@ -60,13 +63,23 @@ def test_a_missing_output_is_a_reason(folder: Path) -> None:
 
 def test_a_manifest_vouches_for_its_checkpoints(folder: Path) -> None:
     manifest = folder / "checkpoints.json"
-    (folder / "seed-0.safetensors").write_bytes(b"")
+    files = Seed(folder.parent, folder.name, 0)
+    write_table("training", empty("training"), files.curve_path, "")
+    files.finish(torch.nn.Linear(1, 1), {"seed": 0})
     entry = {"seed": 0, "file": str(folder / "seed-0.safetensors")}
     manifest.write_text(json.dumps({"digest": "a" * 24, "seeds": [entry]}))
     read = outputs.train_outputs(folder, 1)[manifest]
     assert read(manifest) == "a" * 24 and outputs.finished_seeds(manifest) == 1
     with pytest.raises(ValueError, match="1 of 2 seeds"):
         outputs.train_outputs(folder, 2)[manifest](manifest)
+    for path in (files.stem.with_suffix(".json"), files.curve_path, files.model_path):
+        whole = path.read_bytes()
+        for damage in (b"", whole[:-1], pickle.dumps({"weight": [1.0]})):
+            path.write_bytes(damage)
+            with pytest.raises(ValueError, match=f"{path.name} is cut off or no such file"):
+                read(manifest)
+        path.write_bytes(whole)
+        assert read(manifest) == "a" * 24
     (folder / "seed-0.safetensors").unlink()
     with pytest.raises(ValueError, match="seed-0.safetensors is missing"):
         read(manifest)

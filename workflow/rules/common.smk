@@ -36,5 +36,5 @@ wildcard_constraints:
 onstart:
     try:
         graph.lock()
-    except Refused as error:
+    except (Refused, OSError) as error:
         sys.exit(f"error: {error}")
