@@ -69,18 +69,18 @@ def test_random_kills_change_no_byte(tmp_path: Path) -> None:
     pause = (time.monotonic() - began) / 8  # seconds to the next kill, on average
     dice, events, finished = random.Random(2026), Counter(), True
     while events["kills"] < KILLS or not finished:
-        process = checkout.start("snakemake", "-j3")
+        process, happened = checkout.start("snakemake", "-j3"), ""
         try:
             limit = dice.expovariate(1 / pause) if events["kills"] < KILLS else None
             output, _ = process.communicate(timeout=limit)
-            finished = True
         except subprocess.TimeoutExpired:
-            while not (happened := kill(checkout, process, dice)):
-                time.sleep(1.0)  # there was no worker yet, or no more
+            while process.poll() is None and not (happened := kill(checkout, process, dice)):
+                time.sleep(1.0)  # there is no worker yet, or no more
             output, _ = process.communicate(timeout=600)
             wait_until(lambda: not workers(checkout, STAGES))
+        finished = not happened
+        if happened:
             events["kills"] += 1
-            finished = False
             if checkout.path.joinpath("results/store").exists() and dice.random() < 1 / 3:
                 events["cut off"] += 1
                 happened += f", {cut_off(checkout, dice)} cut off"
