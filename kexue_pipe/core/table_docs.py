@@ -66,8 +66,8 @@ COLUMNS = {
         "step": "last step of the stretch",
         "quantity": (
             "loss (nats per token, or squared error), accuracy (not for images), lr, and what the "
-            "quantizer logs: used, perplexity, dead, restarts, temperature, kl; of an autoencoder "
-            "latent_norm and code_norm, the mean lengths of what is quantised and of its codes"
+            "quantizer logs: used, perplexity, dead, restarts, saturated, temperature, kl; of an "
+            "autoencoder latent_norm and code_norm, mean lengths of what is quantised and its codes"
         ),
         "value": "its mean over the stretch; of lr, its value at the step",
     },

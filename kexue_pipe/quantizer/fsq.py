@@ -16,6 +16,8 @@ the radius of the grid, so that z_q is in [-1, 1]. The gradient passes the round
 tanh maps 0 to 0 for every L and is lopsided for even L; the others are symmetric. `mode` noise adds
 uniform noise of one level's width in training instead of rounding, with the exact gradient.
 `levels` null takes those that the paper advises for a code book near K, with L >= 5 from 2^8 on.
+The share of `saturated` coordinates, |tanh| > 0.99 or |2 sigma - 1| > 0.99, is logged in training:
+the slope is below 2 % of the steepest there, so latents hardly move.
 
 Source: "Finite Scalar Quantization: VQ-VAE Made Simple" (2309.15505) for tanh; the post
 *简单得令人尴尬的FSQ* (2023-10-31) for sigmoid; 2411.19842 for symmetric and noise; 2601.17124 for
@@ -33,6 +35,8 @@ from kexue_pipe.core.contracts import Quantizer, QuantizerOutput
 from kexue_pipe.core.scalar_levels import choose_levels, join_digits, level_noise, split_index
 from kexue_pipe.core.step_usage import LOGGED, step_usage
 from kexue_pipe.core.straight_through import straight_through
+
+NEAR_END = 0.99  # of half the range of a squash, beyond which a coordinate is saturated
 
 
 class Bound(NamedTuple):
@@ -88,7 +92,8 @@ class FSQ(Quantizer):
 
     bounds: Tensor
     levels: Tensor
-    logged = LOGGED
+    last: Tensor
+    logged = (*LOGGED, "saturated")
 
     def __init__(
         self, *, K: int, levels: list[int] | None, bound: str, mode: str, eta: float
@@ -101,29 +106,35 @@ class FSQ(Quantizer):
             raise ValueError(f"mode={mode} is neither ste nor noise")
         self.dim, self.num_codes = len(self.digits), prod(self.digits)
         bounds, self.squash, self.round = BOUNDS[bound]
+        self.middle = float(self.squash(torch.zeros(())))  # of its range, which ends at 1
         self.noisy = mode == "noise"
         rows = torch.tensor([bounds(L, eta) for L in self.digits], dtype=torch.float64)
         self.register_buffer("bounds", rows.T.contiguous(), persistent=False)  # (6, d)
         self.register_buffer("levels", torch.tensor(self.digits), persistent=False)
+        self.register_buffer("last", self.levels - 1.0, persistent=False)  # digits
 
     def forward(
         self, z: Tensor, generator: torch.Generator, progress: float = 1.0
     ) -> QuantizerOutput:
         """Round each coordinate, or add noise in training with `mode` noise."""
         bound = self._bound(z)
-        u = self._coordinates(z, bound)  # (N, d)
+        squashed = self._squashed(z, bound)  # (N, d)
+        u = _coordinates(squashed, bound)
         digits = self._digits(u)  # whole numbers, of the type of u
         index = join_digits(digits, self.levels)  # (N,)
         z_in, q = _value(u, bound), _value(digits, bound)
         z_q = straight_through(z_in, q)
         if self.noisy and self.training:
             z_q = _value(u + level_noise(u, generator), bound)
-        stats = step_usage(index, self.num_codes) if self.training else {}
+        stats = {}
+        if self.training:
+            stats = step_usage(index, self.num_codes) | {"saturated": self._saturated(squashed)}
         return QuantizerOutput(z_q, index, z.new_zeros(()), z_in, q, stats)
 
     def encode(self, z: Tensor) -> Tensor:
         """Give the joint index, first coordinate fastest, (N, d) -> (N,)."""
-        return join_digits(self._digits(self._coordinates(z, self._bound(z))), self.levels)
+        bound = self._bound(z)
+        return join_digits(self._digits(_coordinates(self._squashed(z, bound), bound)), self.levels)
 
     def decode(self, index: Tensor) -> Tensor:
         """Give the grid point of each joint index, (N,) -> (N, d)."""
@@ -133,13 +144,20 @@ class FSQ(Quantizer):
     def _bound(self, like: Tensor) -> Bound:
         return Bound(*self.bounds.to(like).unbind())
 
-    def _coordinates(self, z: Tensor, bound: Bound) -> Tensor:
-        squashed = self.squash(torch.addcmul(bound.shift, z, bound.slope))
-        return torch.addcmul(bound.offset, squashed, bound.scale)
+    def _squashed(self, z: Tensor, bound: Bound) -> Tensor:
+        return self.squash(torch.addcmul(bound.shift, z, bound.slope))
+
+    def _saturated(self, squashed: Tensor) -> float:
+        far = (squashed.detach() - self.middle).abs_() > NEAR_END * (1 - self.middle)
+        return int(far.count_nonzero()) / far.numel()
 
     def _digits(self, u: Tensor) -> Tensor:
         rounded = self.round(u.detach()).clamp_(min=0)
-        return torch.minimum(rounded, self.levels.to(u) - 1)
+        return torch.minimum(rounded, self.last)
+
+
+def _coordinates(squashed: Tensor, bound: Bound) -> Tensor:
+    return torch.addcmul(bound.offset, squashed, bound.scale)
 
 
 def _value(u: Tensor, bound: Bound) -> Tensor:

@@ -152,6 +152,15 @@ def test_ties_round_to_even_in_sigmoid_and_up_in_symmetric():
         assert build([8, 6], bound).encode(zero).tolist() == [digits[0] + 8 * digits[1]]
 
 
+@pytest.mark.parametrize("bound", BOUNDS)
+def test_saturated_coordinates_have_less_than_a_fiftieth_of_the_slope(bound):
+    z = torch.linspace(-12, 12, 4001, dtype=torch.float64)[:, None].requires_grad_()
+    out = build([5], bound)(z, draws())
+    out.z_q.sum().backward()
+    flat = (z.grad < 0.0199 * z.grad.max()).double().mean()  # 1 - 0.99^2
+    assert 0 < out.stats["saturated"] == flat < 1
+
+
 def test_training_logs_the_use_of_the_codes():
     z = latents(3)
     out = build()(z, draws())
