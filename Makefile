@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := kexue_pipe tests benchmarks
-PARALLEL := --numprocesses 2 --dist loadfile  # a file's tests share what they ran
+# a file's tests share what they ran; files with slow tests come first
+PARALLEL := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := report
 .PHONY: report smoke test test-fast check format bench docs lock clean help

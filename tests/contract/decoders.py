@@ -1,5 +1,6 @@
 """What the contracts of positions, attentions and extensions share: every yaml, small decoders."""
 
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ V = 11  # vocabulary
 COMPOSED: dict[tuple[str, ...], dict[str, Any]] = {}  # composing takes longer than most tests
 
 
+@cache
 def read_yaml(path):
     return OmegaConf.to_container(OmegaConf.load(CONF / f"{path}.yaml"))
 

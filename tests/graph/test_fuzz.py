@@ -1,6 +1,5 @@
 """Whatever is written on the command line, in a name or in a yaml: a variant, or one sentence."""
 
-import copy
 from collections import Counter
 from pathlib import Path
 
@@ -100,7 +99,7 @@ def test_component_yaml(examples: int) -> None:
     resolved = resolve(start.nodes)
 
     def check(node) -> None:
-        nodes = copy.deepcopy(resolved) | {"position": node}
+        nodes = {group: dict(own) for group, own in resolved.items()} | {"position": node}
         check_shape("position", node)
         check_fit(nodes, start.chosen, set())
         check_nodes(nodes)
