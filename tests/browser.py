@@ -148,13 +148,14 @@ def main() -> None:
     page, folder = (Path(argument).resolve() for argument in sys.argv[1:])
     with tempfile.TemporaryDirectory() as profile:
         browser = Browser(Path(profile))
-        browser.size(1200, 1500)
+        browser.size(1200, 1440)
         for colours in ("light", "dark"):
             browser.media(colours)
             browser.open(page)
             path = folder / f"report_{colours}.png"
             browser.screenshot(path)
-            Image.open(path).quantize(128).save(path, optimize=True)
+            few = Image.open(path).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE)
+            few.save(path, optimize=True)
         browser.close()
 
 
