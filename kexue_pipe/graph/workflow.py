@@ -256,8 +256,12 @@ def _input_function(answer: Callable[[str], Any], wildcard: str) -> Callable[[An
 
 
 def _collected_from(suite: str) -> list[str]:
-    """List one file per evaluation, the last that it writes: its other tables come with it."""
-    return [f"results/evaluate/{name}/{EVALUATED[-1]}.parquet" for name in evaluated_names(suite)]
+    """List one table per training and evaluation: the other ones come with it."""
+    names = evaluated_names(suite)
+    trained = sorted({variant(name)["names"]["train"] for name in names})
+    return [f"results/train/{name}/training.parquet" for name in trained] + [
+        f"results/evaluate/{name}/{EVALUATED[-1]}.parquet" for name in names
+    ]
 
 
 def _beside(suite: str) -> str | None:

@@ -12,6 +12,7 @@ from kexue_pipe import evaluate, load, train
 from kexue_pipe.command import why
 from kexue_pipe.core.components import load_parent
 from kexue_pipe.core.store import STORE, Seed
+from kexue_pipe.core.tables import empty, write_table
 from kexue_pipe.graph import plans, workflow
 from kexue_pipe.graph.errors import Misfit, Refused
 from kexue_pipe.graph.names import variant
@@ -160,7 +161,7 @@ def test_a_diverged_parent_is_a_status_of_the_child(family, tmp_path, monkeypatc
         torch.nn.init.constant_(parameter, math.nan)
     files = Seed(STORE, parent["digest"], 0)
     files.stem.parent.mkdir(parents=True)
-    pl.DataFrame().write_parquet(files.curve_path)
+    write_table("training", empty("training"), files.curve_path, "")
     files.finish(model, {"status": "diverged"})
     own = Seed(STORE, child["digest"], 0)
     record = train.train_seed(child, 0, own)

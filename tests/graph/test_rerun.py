@@ -180,6 +180,20 @@ def test_a_lost_parent_is_made_again_and_nothing_is_trained_twice(finished: Chec
     assert finished.tables() == before and finished.planned() == set()
 
 
+LOST = {
+    f"train/{ALIBI}": job("train", ALIBI) | job("evaluate", ALIBI) | REPORT,
+    f"evaluate/{ALIBI}": job("evaluate", ALIBI) | REPORT,
+    "tables/default": REPORT,
+}
+
+
+@pytest.mark.parametrize("folder", LOST)
+def test_what_is_lost_in_between_is_made_again(checkout: Checkout, folder: str) -> None:
+    shutil.move(checkout.path / "results" / folder, checkout.path / "lost")
+    assert checkout.planned() == LOST[folder]
+    shutil.move(checkout.path / "lost", checkout.path / "results" / folder)
+
+
 def test_a_damaged_or_missing_file_is_made_again(finished: Checkout) -> None:
     damaged = finished.path / f"results/evaluate/{FSQ}/codes.parquet"
     whole = damaged.read_bytes()
