@@ -27,11 +27,11 @@ import sys
 from pathlib import Path
 import polars as pl
 from kexue_pipe.core.tables import TABLES, write_table
-from kexue_pipe.graph import workflow
+from kexue_pipe.graph import compositions, workflow
 suite = sys.argv[1]
 workflow.configure(suite, None, "cpu")
-names = workflow.evaluated_names(suite)
-trained = sorted({workflow.variant(name)["names"]["train"] for name in names})
+names = compositions.evaluated_names(suite)
+trained = sorted({compositions.variant(name)["names"]["train"] for name in names})
 planned = [workflow.train_plan_of(name) for name in trained]
 planned += [workflow.evaluate_plan_of(name) for name in names]
 planned += [workflow.collect_plan_of(suite), workflow.claims_plan_of(suite)]

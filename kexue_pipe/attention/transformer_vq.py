@@ -20,7 +20,7 @@ Departures: plain projections instead of gated units, and a rotation where the p
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -156,7 +156,7 @@ class TransformerVQ(Attention):
         return torch.stack([book.decode(every) for book in self._books()])  # (H, K, D)
 
     def _books(self) -> list[Quantizer]:
-        return list(self.books)  # type: ignore[arg-type]
+        return cast(list[Quantizer], list(self.books))
 
 
 def _rows(tables: Tensor, codes: Tensor) -> Tensor:

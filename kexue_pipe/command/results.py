@@ -16,7 +16,7 @@ from rich.table import Table
 
 from kexue_pipe.command.run import run_keys
 from kexue_pipe.core.kept_data import kept_folder
-from kexue_pipe.graph import outputs, workflow
+from kexue_pipe.graph import compositions, outputs, workflow
 from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.suites import RUN_SUITES, suite_names
 
@@ -44,8 +44,8 @@ def users() -> tuple[Users, Users]:
     folders: Users = {}
     for suite in suites():
         try:
-            evaluated = workflow.evaluated_names(suite)
-            trained = {name for e in evaluated for name in workflow.trainings(e)}
+            evaluated = compositions.evaluated_names(suite)
+            trained = {name for e in evaluated for name in compositions.trainings(e)}
             plans = {name: workflow.train_plan_of(name)[0] for name in trained}
         except Refused as error:
             raise Refused(

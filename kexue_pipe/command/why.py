@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from kexue_pipe.graph import outputs, workflow
+from kexue_pipe.graph import compositions, outputs, workflow
 from kexue_pipe.graph.changes import flat, spelled, written
 from kexue_pipe.graph.compose import TEST_TIME
 from kexue_pipe.graph.errors import Refused
@@ -71,8 +71,8 @@ def needs(stage: str, name: str) -> list[tuple[str, str]]:
     if stage in ("train", "evaluate"):
         evaluated = [name] if stage == "evaluate" else []
     else:
-        evaluated = workflow.evaluated_names(name)
-    trained = [t for e in evaluated or [name] for t in workflow.trainings(e)]
+        evaluated = compositions.evaluated_names(name)
+    trained = [t for e in evaluated or [name] for t in compositions.trainings(e)]
     jobs = [("train", t) for t in trained] + [("evaluate", e) for e in evaluated]
     jobs += [("collect", name)] if stage in ("claims", "report") else []
     jobs += [("claims", name)] if stage == "report" else []

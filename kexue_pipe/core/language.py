@@ -20,8 +20,8 @@ class Language:
             raise ValueError(f"language={code} is none of {', '.join(LANGUAGES)}")
         self.code = code
         self.known = _sentences(code)
-        places = {key.replace("{x}", r"(\S+)"): text for key, text in self.known.items()}
-        self.patterns = [(key, text) for key, text in places.items() if "{x}" in text]
+        places = [(key, text) for key, text in self.known.items() if "{x}" in key]
+        self.patterns = [(re.escape(k).replace(r"\{x\}", r"(\S+)"), text) for k, text in places]
 
     def __call__(self, text: str, **words: object) -> str:
         """Translate a sentence and put words into its places."""

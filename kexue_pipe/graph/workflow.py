@@ -1,13 +1,10 @@
 """What Snakemake asks: the plan of a job, the files of a suite, the lock of a run.
 
 The functions that take `wildcards` are Snakemake input functions. Each answer is computed once per
-process; compositions are kept in a cache beside the results.
+process.
 """
 
-import atexit
 import fcntl
-import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -17,11 +14,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from kexue_pipe.core.files import drop_leftovers, writing
-from kexue_pipe.graph import ledger, outputs, plans, suites
-from kexue_pipe.graph.cache import Cache
+from kexue_pipe.graph import ledger, outputs, plans
+from kexue_pipe.graph.compositions import evaluated_names, expansion, metrics, trainings, variant
 from kexue_pipe.graph.errors import Refused
-from kexue_pipe.graph.options import CONF
-from kexue_pipe.graph.sources import ROOT, kept
+from kexue_pipe.graph.sources import ROOT
 from kexue_pipe.graph.suites import load_suite
 
 EVALUATED = (
@@ -68,41 +64,6 @@ def lock() -> None:
 
 
 @cache
-def _cache() -> Cache:
-    """Give the compositions that are known for these yaml files, and the code that reads them."""
-    digest = hashlib.sha256()
-    for path in [*sorted(CONF.rglob("*.yaml")), *sorted((ROOT / "kexue_pipe/graph").glob("*.py"))]:
-        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
-    cache = Cache("results/.cache/compositions.json", digest.hexdigest())
-    atexit.register(cache.save)
-    atexit.register(kept().save)
-    return cache
-
-
-@cache
-def variant(name: str) -> dict[str, Any]:
-    """Give the options and nodes of a variant, its name in each stage, and its parent."""
-
-    def compute() -> dict[str, Any]:
-        from kexue_pipe.graph.names import stage_name, variant_of_name
-
-        found = variant_of_name(name)
-        names = {stage: stage_name(name, stage) for stage in ("train", "evaluate")}
-        plain = {"chosen": found.chosen, "nodes": found.nodes, "parent": found.parent}
-        return plain | {"names": names}
-
-    return _cache().get(f"variant {name}", compute)
-
-
-@cache
-def expansion(suite: str) -> dict[str, Any]:
-    """Give the variants of a suite and the combinations that it skips."""
-    found = load_suite(suite)
-    key = json.dumps([found.sweeps, found.claims, found.rates, found.overrides])
-    return _cache().get(f"suite {key}", lambda: suites.expansion(found).plain())
-
-
-@cache
 def _asked(name: str) -> int:
     """Give the seeds that this run asks of a variant, or of what starts from it."""
     suite, asked = load_suite(_run["suite"]), _run["seeds"]
@@ -111,18 +72,6 @@ def _asked(name: str) -> int:
     seeds = expansion(suite.name)["seeds"].items()
     own = max((n for v, n in seeds if name in (v, *trainings(v))), default=suite.seeds)
     return 1 if own == 1 else max(own, asked or 0)  # other learning rates are tried with one seed
-
-
-@cache
-def _metrics() -> dict[str, Any]:
-    """Give every metric with its metadata, which a report reads."""
-
-    def compute() -> dict[str, Any]:
-        from kexue_pipe.graph.compose import base
-
-        return base({}).nodes["metric"]
-
-    return _cache().get("metrics", compute)
 
 
 @cache
@@ -146,12 +95,6 @@ def _seeds(name: str) -> int:
     parent = variant(name)["parent"]
     have = outputs.finished_seeds(_manifest(name))
     return max(_asked(name), min(have, _seeds(parent)) if parent else have)
-
-
-def trainings(name: str) -> list[str]:
-    """List the trainings that a variant stands on: that of its parent first, its own last."""
-    parent = variant(name)["parent"]
-    return [*(trainings(parent) if parent else []), variant(name)["names"]["train"]]
 
 
 @cache
@@ -188,7 +131,7 @@ def report_plan_of(suite: str) -> Planned:
     """Plan the report of a suite."""
     inputs = {"claims": claims_plan_of(suite)[0]["digest"]}
     charts = variant(expansion(suite)["variants"][0])["nodes"]["chart"]
-    plan = plans.report_plan(suite, charts, _metrics(), inputs, _run["language"]) | {
+    plan = plans.report_plan(suite, charts, metrics(), inputs, _run["language"]) | {
         "git": _commit(),
         "variants": evaluated_names(suite),
         "skipped": expansion(suite)["skipped"],
@@ -207,12 +150,6 @@ def _commit() -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return found.stdout.strip()
-
-
-def evaluated_names(suite: str) -> list[str]:
-    """List the evaluations of a suite: variants that differ in charts alone are one."""
-    names = [variant(name)["names"]["evaluate"] for name in expansion(suite)["variants"]]
-    return sorted(set(names))
 
 
 def _written(plan_of: Callable[[str], Planned]) -> Callable[[str], str]:

@@ -13,7 +13,7 @@ from kexue_pipe.command import why
 from kexue_pipe.core.components import load_parent
 from kexue_pipe.core.store import STORE, Seed
 from kexue_pipe.core.tables import empty, write_table
-from kexue_pipe.graph import plans, workflow
+from kexue_pipe.graph import compositions, plans, workflow
 from kexue_pipe.graph.errors import Misfit, Refused
 from kexue_pipe.graph.names import variant
 
@@ -80,8 +80,8 @@ def test_the_digest_of_the_parent_is_in_that_of_the_child_and_not_the_other_way(
 
 def test_prune_and_why_count_the_trainings_that_a_variant_stands_on() -> None:
     child = ["task=patches,quantizer=fsq,size=smoke", "task=codes,size=smoke"]
-    assert workflow.trainings("task=codes,size=smoke") == child
-    assert workflow.trainings("task=codes,extension=[none],size=smoke") == child
+    assert compositions.trainings("task=codes,size=smoke") == child
+    assert compositions.trainings("task=codes,extension=[none],size=smoke") == child
     assert ("train", child[0]) in why.needs("evaluate", child[1])
 
 
