@@ -74,7 +74,7 @@ def render(plan: dict[str, Any], tables: dict[str, pl.DataFrame]) -> str:
         "charts": drawn,
         "variants": rows,
         "pictures": contents.pictures(tables, language),
-        "components": contents.components(rows, tables),
+        "components": contents.components(rows, tables, language),
         "posts": contents.index(ledger, [chart["name"] for chart in drawn]),
     }
     context["documents"] = contents.documents(context, language)

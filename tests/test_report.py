@@ -152,8 +152,7 @@ def test_chinese_has_every_sentence_of_the_page_and_keeps_numbers():
     html = report.render(PLAN | {"nodes": PLAN["nodes"] | {"language": "zh"}}, SYNTHETIC.prepared())
     seen = ('<html lang="zh">', "长度外推</a></h2>", "查询与键按位置旋转")
     assert all(text in html for text in seen)
-    text = (TESTS.parent / "kexue_pipe/core/language_zh.yaml").read_text()
-    titles = yaml.safe_load("#" + text.partition("# titles in charts")[2].partition("\n\n")[0])
+    titles = yaml.safe_load((TESTS.parent / "kexue_pipe/core/language_zh/charts.yaml").read_text())
     known = {key: re.escape(zh).replace(r"\{x\}", r"\S+") for key, zh in titles.items()}
     stale = {key for key in known if not re.search(known[key].replace("<", r"\\u003c"), html)}
     assert stale <= {*COSTS.values()}, "no chart says these; costs that are equal have no panel"

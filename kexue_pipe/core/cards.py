@@ -7,6 +7,7 @@ their layout: what is indented is formula or table, the rest is prose.
 
 import ast
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -27,8 +28,10 @@ FORMULA = re.compile(r" = |<-|->| ~ | iff |[<>]=| [<>] ")
 SYMBOL = re.compile(
     r"(?<![\w`/.])(?:[A-Za-z]|\d+(?:\.\d+)?|sum|prod|{g})'?"
     r"(?:[_^](?:\([^()\s]*\)|\{{[^{{}}]*\}}|-?\w+))+(?!\w)"
-    r"|sqrt\(\w+\)|(?<![\w`/.-])(?:{g})(?![\w-])".format(g="|".join(GREEK))
+    r"|sqrt\(\w+\)|(?<![\w`/.-])(?:{g})(?![\w-])".format(g="|".join(GREEK)),
+    re.ASCII,
 )
+Say = Callable[[str], str]  # from a sentence to the sentence in a language
 
 
 @dataclass(frozen=True)
@@ -51,14 +54,14 @@ class Card:
         return f"card-{self.group}-{self.name}"
 
 
-def cards() -> list[Card]:
-    """Give the cards of all components, by group and name."""
+def cards(say: Say = str) -> list[Card]:
+    """Give the cards of all components, by group and name; `say` translates what they say."""
     paths = [path for group in GROUPS for path in sorted((ROOT / "conf" / group).rglob("*.yaml"))]
-    found = [card(path) for path in paths]
+    found = [card(path, say) for path in paths]
     return sorted(found, key=lambda c: (GROUPS.index(c.group.split(".")[0]), c.group, c.name))
 
 
-def card(path: Path) -> Card:
+def card(path: Path, say: Say = str) -> Card:
     """Read one component from its yaml."""
     lines = path.read_text(encoding="utf-8").splitlines()
     lines = lines[1:] if lines[0].startswith("# @package") else lines
@@ -66,9 +69,9 @@ def card(path: Path) -> Card:
     blocks = _blocks(_docstring(path))
     sources = [b for b in blocks if b.startswith("Source")]
     rest = [b for b in blocks if b not in sources]
-    body = "".join(_block(b) for b in rest)
-    sentence = lines[0].lstrip("# ")
-    return Card(group, path.stem, sentence, body, "".join(map(_block, sources)), parameters(lines))
+    body = "".join(_block(b, say) for b in rest)
+    source = "".join(_source(b, say) for b in sources)
+    return Card(group, path.stem, lines[0].lstrip("# "), body, source, parameters(lines))
 
 
 def _docstring(path: Path) -> str:
@@ -104,19 +107,25 @@ def _blocks(text: str) -> list[str]:
     return [block for block in re.split(r"\n\s*\n", text) if block.strip()]
 
 
-def _block(text: str) -> str:
+def _source(text: str, say: Say) -> str:
+    """Set a source: what is only a citation stands alike in every language."""
+    label, colon, cited = " ".join(text.split()).partition(": ")
+    return f"<p>{say(label + colon)}{prose(say(cited))}</p>"
+
+
+def _block(text: str, say: Say) -> str:
     """Set a block: a table of symbols or formulas, or a paragraph."""
     if text.startswith("Formula: "):
-        return f'<div class="formula">{_cell(" ".join(text.split()[1:]))}</div>'
+        return f'<div class="formula">{_cell(" ".join(text.split()[1:]), say)}</div>'
     if not all(line.startswith("    ") for line in text.splitlines()):
-        return f"<p>{prose(' '.join(text.split()))}</p>"
+        return f"<p>{prose(say(' '.join(text.split())))}</p>"
     rows = _rows([line[4:] for line in text.splitlines()])
     if not any(left for left, _ in rows):
-        return "".join(f'<div class="formula">{_cells(right)}</div>' for _, right in rows)
+        return "".join(f'<div class="formula">{_cells(right, say)}</div>' for _, right in rows)
     body = "".join(
-        f'<tr><th scope="row">{_cell(left)}</th><td>{_cells(right)}</td></tr>'
+        f'<tr><th scope="row">{_cell(left, say)}</th><td>{_cells(right, say)}</td></tr>'
         if left
-        else f'<tr><td colspan="2">{_cells(right)}</td></tr>'
+        else f'<tr><td colspan="2">{_cells(right, say)}</td></tr>'
         for left, right in rows
     )
     return f'<table class="symbols">{body}</table>'
@@ -146,17 +155,19 @@ def _rows(lines: list[str]) -> list[tuple[str, list[str]]]:
     return rows
 
 
-def _cells(texts: list[str]) -> str:
-    return '<span class="gap"></span>'.join(_cell(text) for text in texts)
+def _cells(texts: list[str], say: Say) -> str:
+    return '<span class="gap"></span>'.join(_cell(text, say) for text in texts)
 
 
-def _cell(text: str) -> str:
-    """Set a cell as a formula where it is one, else as prose."""
+def _cell(text: str, say: Say) -> str:
+    return mathml(say(text)) if is_formula(text) else prose(say(text))
+
+
+def is_formula(text: str) -> bool:
+    """Tell a formula, which may have words in it, from prose."""
     words = re.findall(r"[A-Za-z]{3,}", re.sub(r"`[^`]*`|[_^]\w+", "", text))
     spoken = [w for w in words if w not in GREEK]
-    if not spoken or (FORMULA.search(text) and 2 * len(spoken) <= len(text.split())):
-        return mathml(text)
-    return prose(text)
+    return not spoken or bool(FORMULA.search(text) and 2 * len(spoken) <= len(text.split()))
 
 
 def prose(text: str) -> str:

@@ -21,6 +21,7 @@ import yaml
 
 from kexue_pipe.core import comparisons, theme
 from kexue_pipe.core.comparisons import FAR, Row, Side, Tables
+from kexue_pipe.core.language import Language
 
 COUNT, MOST = 5, 2
 
@@ -95,7 +96,7 @@ def sentence(row: Row, language: str) -> str:
     if rule.kind and row["count"] > 1:
         row["kind"] = words["kinds"][rule.kind][language]
         parts.append(words["chosen"][rule.chosen][language])
-    row["place"] = theme.documents(row["task"], row["stream"], language)
+    row["place"] = Language(language).title(theme.documents(row["task"], row["stream"]))
     if row["unit"] == "dB":
         row["place"] = words["images"][language].format(**row)
     return "".join(part.format(**row) for part in [*parts, words["scope"][language]])

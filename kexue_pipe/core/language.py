@@ -1,6 +1,7 @@
-"""The language of the report: English sentences are the keys, `language_zh.yaml` their Chinese.
+"""The language of the report: English sentences are keys, `language_zh` says their Chinese.
 
-What has no translation stays English, so a new component or chart needs no other file.
+One file is for the page, one for its charts, one for claims, one for the cards of each group. What
+has no translation stays English.
 """
 
 import re
@@ -43,5 +44,7 @@ class Language:
 
 @cache
 def _sentences(code: str) -> dict[str, str]:
-    path = Path(__file__).with_name(f"language_{code}.yaml")
-    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    known: dict[str, str] = {}
+    for path in sorted(Path(__file__).with_name(f"language_{code}").glob("*.yaml")):
+        known |= yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+    return known

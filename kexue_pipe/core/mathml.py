@@ -98,8 +98,8 @@ class _Reader:
             return f"<mn>{text}</mn>"
         if kind == "code":
             return f"<mtext><code>{escape(text[1:-1])}</code></mtext>"
-        if kind == "word":
-            return f"<mtext>{text}</mtext>"
+        if kind == "word" or not text.isascii():
+            return f"<mtext>{escape(text)}</mtext>"
         if kind == "sign":
             return self.sign(text)
         if self.text() == "(" and text in ("sqrt", "floor"):

@@ -131,11 +131,9 @@ def axis_title(task: str, unit: str) -> str:
     return "accuracy" if unit == "accuracy" else f"loss ({UNITS.get(task, 'bits per token')})"
 
 
-def documents(task: str, stream: str, language: str = "en") -> str:
+def documents(task: str, stream: str) -> str:
     """Name the documents of a panel."""
-    both = {"en": "{}, {} documents", "zh": "{}，{} 文档"}
-    same = {"en": "{} documents", "zh": "{} 文档"}
-    return (same if task == stream else both)[language].format(task, stream)
+    return f"{stream} documents" if task == stream else f"{task}, {stream} documents"
 
 
 def extent(frame: pl.DataFrame, *columns: str) -> tuple[float, float]:

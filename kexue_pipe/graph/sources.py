@@ -63,7 +63,8 @@ def _known(module: str) -> tuple[str, list[str]]:
     path = _file(module)
     beside = [
         companion.read_bytes()
-        for companion in sorted(path.parent.glob(f"{path.stem}*"))
+        for pattern in (f"{path.stem}*", f"{path.stem}*/*")
+        for companion in sorted(path.parent.glob(pattern))
         if companion.suffix in {".html", ".css", ".js", ".yaml"}
     ]
     source = path.read_bytes()
@@ -82,7 +83,7 @@ def _known(module: str) -> tuple[str, list[str]]:
 
 
 def module_digest(module: str) -> str:
-    """Digest what a module means; a template beside it with the same stem belongs to it."""
+    """Digest what a module means; templates and data beside it belong to it, by their stem."""
     return _known(module)[0]
 
 

@@ -106,7 +106,9 @@ def _picture(row: dict[str, Any], language: Language) -> dict[str, Any]:
     }
 
 
-def components(rows: list[dict[str, Any]], tables: dict[str, pl.DataFrame]) -> list[dict[str, Any]]:
+def components(
+    rows: list[dict[str, Any]], tables: dict[str, pl.DataFrame], language: Language
+) -> list[dict[str, Any]]:
     """Give every card with the variants that use it, and what the simplest of these costs."""
     users: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
@@ -128,7 +130,7 @@ def components(rows: list[dict[str, Any]], tables: dict[str, pl.DataFrame]) -> l
             ),
             "posts": of_post.get(card.choice, []),
         }
-        for card in cards.cards()
+        for card in cards.cards(language)
     ]
 
 

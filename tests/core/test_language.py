@@ -1,4 +1,6 @@
 import re
+from collections import Counter
+from pathlib import Path
 
 import pytest
 import yaml
@@ -6,6 +8,26 @@ import yaml
 from kexue_pipe.core import cards
 from kexue_pipe.core.language import Language
 from kexue_pipe.graph.ledger import ledger
+
+FILES = cards.ROOT / "kexue_pipe/core/language_zh"
+
+
+def keys(name: str) -> list[str]:
+    """Give the English of a file of translations, as it stands there."""
+    text = (FILES / f"{name}.yaml").read_text(encoding="utf-8")
+    return [key.value for key, _ in yaml.compose(text, yaml.CSafeLoader).value]
+
+
+def texts(path: Path) -> list[str]:
+    """Give all that a card says."""
+    said: list[str] = []
+
+    def say(text: str) -> str:
+        said.append(text)
+        return text
+
+    card = cards.card(path, say)
+    return [card.sentence, *said, *filter(None, (comment for *_, comment in card.parameters))]
 
 
 def test_english_is_the_sentence_itself_with_its_words():
@@ -33,13 +55,21 @@ def test_titles_are_translated_piece_by_piece_and_identifiers_stay():
     assert Language().title("loss (bits per character)") == "loss (bits per character)"
 
 
-def test_below_components_stands_only_what_a_card_or_a_claim_says():
-    text = (cards.ROOT / "kexue_pipe/core/language_zh.yaml").read_text(encoding="utf-8")
-    found = cards.cards()
-    said = {card.sentence for card in found} | {c for card in found for *_, c in card.parameters}
-    said |= {str(value) for claim in ledger().values() for value in claim.values()}
-    stale = set(yaml.safe_load(text.partition("# components")[2].partition("\n")[2])) - said
-    assert not stale, f"language_zh.yaml translates what no file of conf/ says: {sorted(stale)}"
+def test_a_sentence_stands_in_one_file_and_once():
+    counts = Counter(key for path in FILES.glob("*.yaml") for key in keys(path.stem))
+    assert not [key for key, count in counts.items() if count > 1]
+
+
+@pytest.mark.parametrize("group", cards.GROUPS)
+def test_what_the_cards_of_a_group_say_is_translated_and_nothing_else(group):
+    said = {t for path in (cards.ROOT / "conf" / group).rglob("*.yaml") for t in texts(path)}
+    stale = sorted({*keys(group)} - said)
+    assert not stale, f"language_zh/{group}.yaml translates what no card says: {stale}"
+
+
+def test_only_what_a_claim_says_is_translated_as_a_claim():
+    stale = {*keys("claims")} - {str(v) for claim in ledger().values() for v in claim.values()}
+    assert not stale, f"language_zh/claims.yaml translates what no claim says: {sorted(stale)}"
 
 
 def test_a_translation_keeps_the_code():

@@ -31,9 +31,12 @@ def test_comments_layout_and_docstrings_do_not_count(tmp_path, monkeypatch) -> N
 
 
 def test_a_template_beside_a_module_counts(tmp_path, monkeypatch) -> None:
-    before = digest_of(tmp_path, monkeypatch, "x = 1\n")
-    (tmp_path / "kexue_pipe/thing.html").write_text("<p>")
-    assert digest_of(tmp_path, monkeypatch, "x = 1\n") != before
+    (tmp_path / "kexue_pipe/thing_words").mkdir(parents=True)
+    seen = [digest_of(tmp_path, monkeypatch, "x = 1\n")]
+    for name in ("thing.html", "thing_words/a.yaml"):
+        (tmp_path / "kexue_pipe" / name).write_text("<p>")
+        seen.append(digest_of(tmp_path, monkeypatch, "x = 1\n"))
+    assert len(set(seen)) == 3
 
 
 def test_what_is_known_of_a_source_is_not_parsed_again(tmp_path, monkeypatch) -> None:
