@@ -12,7 +12,8 @@
     L = l D, L'    widths of the latents, in `latent_factor` and `query_factor` times D
 
 Decoding keeps c and W_kr x. A position turns at most the first r D channels (partial RoPE), so the
-rest of q.k is (W_kc^T W_qc c'_i) . c_j, and keys and values need not be expanded.
+rest of q.k is (W_kc^T W_qc c'_i) . c_j, and `attention=mla` decodes without expanding keys and
+values; other attentions with this layout expand what is kept in each step.
 
 Source: DeepSeek-AI, "DeepSeek-V2: A Strong, Economical, and Efficient Mixture-of-Experts Language
 Model" (arXiv 2405.04434); the norms are those of its released code.
@@ -79,6 +80,26 @@ class MultiHeadLatent(Layout):
         shared = pad(shared, (0, self.head_width - self.shared))[:, :, None]
         k = pad(k, (self.shared, 0)) + shared
         return k.transpose(1, 2), v.transpose(1, 2)  # (B, H, S, D)
+
+    def part(self, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """Give latents (B, 1, S, L) and shared parts of keys (B, 1, S, r D) of what is kept."""
+        latent, shared = kept[:, None].split([self.latent, self.shared], dim=-1)
+        return latent, shared
+
+    def absorb(self, q: Tensor) -> tuple[Tensor, Tensor]:
+        """Give what meets latents (B, H, T, L) and shared parts (B, H, T, r D) of the queries."""
+        shared, own = q.split([self.shared, self.head_width - self.shared], dim=-1)
+        return own @ self._maps()[0], shared
+
+    def values(self, mixed: Tensor) -> Tensor:
+        """Give the mixed values (B, H, T, D) of mixed latents (B, H, T, L)."""
+        return mixed @ self._maps()[1].mT
+
+    def _maps(self) -> tuple[Tensor, Tensor]:
+        """Give W_kc and W_v of every head, (H, D - r D, L) and (H, D, L)."""
+        maps = self.up.weight.unflatten(0, (self.num_heads, -1))
+        keys, values = maps.split([self.head_width - self.shared, self.head_width], dim=1)
+        return keys, values
 
     def merge(self, mixed: Tensor) -> Tensor:
         """Join the heads and project out."""
