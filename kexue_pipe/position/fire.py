@@ -30,7 +30,7 @@ class Fire(Position):
     ):
         super().__init__()
         self.start_c, self.start_threshold = c, threshold * train_length
-        self.c = nn.Parameter(torch.tensor(c))
+        self.c = nn.Parameter(torch.tensor(float(c)))
         self.multiplier = nn.Parameter(torch.tensor(1.0))
         self.slope = nn.Parameter(torch.zeros(hidden))
         self.offset = nn.Parameter(torch.zeros(hidden))

@@ -39,7 +39,7 @@ class QKNorm(Scale):
         usual = 4 * log(train_length / 2) if tau is None else tau
         self.start = {"none": 1.0, "fixed": usual, "learned": usual}[gain]
         self.unit_query, self.unit_key = which in ("query", "both"), which in ("key", "both")
-        tau_h = torch.full((num_heads,), self.start)
+        tau_h = torch.full((num_heads,), float(self.start))
         if gain == "learned":
             self.tau = nn.Parameter(tau_h)
         else:
