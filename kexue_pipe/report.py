@@ -14,13 +14,13 @@ from typing import Any
 
 import polars as pl
 
-from kexue_pipe.core import findings, statistics, theme
-from kexue_pipe.core.figures import write_figures
+from kexue_pipe.core import statistics, theme
 from kexue_pipe.core.files import atomic_write
 from kexue_pipe.core.language import Language
 from kexue_pipe.core.tables import JUDGED, TABLES, read_table
 from kexue_pipe.graph.worker import load_plan, run, say
-from kexue_pipe.page import contents, page, plots
+from kexue_pipe.page import contents, findings, page, plots
+from kexue_pipe.page.figures import write_figures
 
 SECTIONS = plots.SECTIONS
 MEASURED = [kind for kind in TABLES if kind not in JUDGED]

@@ -156,7 +156,7 @@ def test_chinese_has_every_sentence_of_the_page_and_keeps_numbers():
     known = {key: re.escape(zh).replace(r"\{x\}", r"\S+") for key, zh in titles.items()}
     stale = {key for key in known if not re.search(known[key].replace("<", r"\\u003c"), html)}
     assert stale <= {*COSTS.values()}, "no chart says these; costs that are equal have no panel"
-    posts = yaml.safe_load((TESTS.parent / "kexue_pipe/core/posts.yaml").read_text())
+    posts = yaml.safe_load((TESTS.parent / "kexue_pipe/page/posts.yaml").read_text())
     assert all(post["title"] in html for post in posts if '"' not in post["title"])
 
 

@@ -19,7 +19,7 @@ from kexue_pipe.graph.request import format_value
 from kexue_pipe.graph.sources import ROOT
 
 FOLDER = CONF / "claim"
-POSTS = (ROOT / "kexue_pipe/core/posts.yaml", ROOT / "kexue_pipe/claim/cited.yaml")
+POSTS = (ROOT / "kexue_pipe/page/posts.yaml", ROOT / "kexue_pipe/claim/cited.yaml")
 RATE = "optimizer.lr"
 SCOPE = "small models on this data, not large language models"
 SEEDS = 3  # wanted by a claim that says nothing else

@@ -10,10 +10,9 @@ import polars as pl
 from PIL import Image
 
 from kexue_pipe.claim import words
-from kexue_pipe.core import cards, posts
 from kexue_pipe.core.language import Language
 from kexue_pipe.core.spelling import split_name
-from kexue_pipe.page import strips
+from kexue_pipe.page import cards, posts, strips
 
 PICTURE = 160  # pixels at the centre of a reconstruction that are shown
 VERDICTS = ("supported", "contradicted", "inconclusive", "not run")

@@ -10,9 +10,10 @@ import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from kexue_pipe.core import cards, theme
+from kexue_pipe.core import theme
 from kexue_pipe.core.files import atomic_write
 from kexue_pipe.core.language import Language
+from kexue_pipe.page import cards
 
 SCRIPTS = ("page_data.js", "page_select.js", "page_charts.js", "page_search.js", "page.js")
 

@@ -6,13 +6,13 @@ import yaml
 from kexue_pipe.claim import estimate, measures
 from kexue_pipe.claim.judge import variants
 from kexue_pipe.claim.verdict import DIRECTIONS
-from kexue_pipe.core.posts import posts
 from kexue_pipe.core.spelling import split_name
 from kexue_pipe.graph import ledger
 from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.names import variant
 from kexue_pipe.graph.sources import signature
 from kexue_pipe.graph.suites import expansion, load_suite
+from kexue_pipe.page.posts import posts
 
 CLAIMS = ledger.ledger()
 TRIED = {n: c for n, c in CLAIMS.items() if "missing" not in c}

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kexue_pipe.core import cards
 from kexue_pipe.core.language import Language
 from kexue_pipe.graph.ledger import ledger
+from kexue_pipe.page import cards
 
 FILES = cards.ROOT / "kexue_pipe/core/language_zh"
 

@@ -5,7 +5,8 @@ from xml.etree import ElementTree
 import pytest
 import vl_convert
 
-from kexue_pipe.core import figures, theme
+from kexue_pipe.core import theme
+from kexue_pipe.page import figures
 
 SPEC = {
     "data": {"values": [{"x": 1, "y": 2}, {"x": 2, "y": 3}]},

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from kexue_pipe.core.mathml import GREEK, mathml
+from kexue_pipe.page.mathml import GREEK, mathml
 
 ROOT = Path(__file__).parents[2]
 GROUPS = (

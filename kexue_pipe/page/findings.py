@@ -19,9 +19,10 @@ from typing import Any
 import polars as pl
 import yaml
 
-from kexue_pipe.core import comparisons, theme
-from kexue_pipe.core.comparisons import FAR, Row, Side, Tables
+from kexue_pipe.core import theme
 from kexue_pipe.core.language import Language
+from kexue_pipe.page import comparisons
+from kexue_pipe.page.comparisons import FAR, Row, Side, Tables
 
 COUNT, MOST = 5, 2
 

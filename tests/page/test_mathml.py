@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from kexue_pipe.core.cards import GROUPS, ROOT
-from kexue_pipe.core.mathml import BIG, GREEK, mathml
+from kexue_pipe.page.cards import GROUPS, ROOT
+from kexue_pipe.page.mathml import BIG, GREEK, mathml
 
 
 def tree(text):

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from kexue_pipe.core import cards
-from kexue_pipe.core.posts import CONF
+from kexue_pipe.page import cards
+from kexue_pipe.page.posts import CONF
 
 CARDS = {card.choice: card for card in cards.cards()}
 

@@ -1,4 +1,4 @@
-from kexue_pipe.core.posts import exists, posts
+from kexue_pipe.page.posts import exists, posts
 
 
 def test_there_are_36_posts_in_order_each_with_components_or_a_note():

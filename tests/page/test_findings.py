@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
-from kexue_pipe.core import findings
+from kexue_pipe.page import findings
 
 TESTS = Path(__file__).parents[1]
 SYNTHETIC = SimpleNamespace(**runpy.run_path(str(TESTS / "chart" / "conftest.py")))
