@@ -3,9 +3,9 @@
     python benchmarks/quantizers.py
 
 A step is forward and backward of N = 2048 latents, as of 128 patches of 16 tokens, on one thread;
-D, levels and stages are the defaults. The two sides are timed in turns, in seconds of the processor
-and not of the clock, so that other processes matter little. Printed are medians in ms and the ratio
-ours / theirs: below 1 is faster.
+D, levels and stages are the defaults; gumbel has the distance to its rows as logits, as theirs. The
+two sides are timed in turns, in seconds of the processor and not of the clock, so that other
+processes matter little. Printed are medians in ms and the ratio ours / theirs: below 1 is faster.
 """
 
 import time
@@ -26,16 +26,27 @@ from kexue_pipe.graph.request import parse
 N, ROUNDS = 2048, 21
 SIZES = (64, 1024, 4096)
 LEVELS = {64: [8, 8], 1024: [8, 5, 5, 5], 4096: [7, 5, 5, 5, 5]}
+BINARY = ("lfq", "bsq")  # have log2 K bits
 
 REFERENCES: dict[str, Callable[[int, int], nn.Module]] = {
     "vq": lambda K, D: theirs.VectorQuantize(
         D, K, learnable_codebook=True, ema_update=False, rotation_trick=False
+    ),
+    "vq quantizer/estimator=rotation": lambda K, D: theirs.VectorQuantize(
+        D, K, learnable_codebook=True, ema_update=False, rotation_trick=True
+    ),
+    "vq quantizer/estimator=diveq": lambda K, D: theirs.VectorQuantize(
+        D, K, directional_reparam=True, directional_reparam_variance=1e-3,
+        threshold_ema_dead_code=1,
     ),
     "vq_ema": lambda K, D: theirs.VectorQuantize(
         D, K, decay=0.97, threshold_ema_dead_code=1, rotation_trick=False
     ),
     "vq_cos": lambda K, D: theirs.VectorQuantize(D, K, use_cosine_sim=True, rotation_trick=False),
     "simvq": lambda K, D: theirs.SimVQ(D, K, rotation_trick=False),
+    "gumbel quantizer.logits=distance": lambda K, D: theirs.VectorQuantize(
+        D, K, stochastic_sample_codes=True, straight_through=True, rotation_trick=False
+    ),
     "pq": lambda K, D: theirs.VectorQuantize(
         D, round(K**0.5), heads=2, codebook_dim=D // 2, separate_codebook_per_head=True,
         learnable_codebook=True, ema_update=False, rotation_trick=False,
@@ -46,13 +57,14 @@ REFERENCES: dict[str, Callable[[int, int], nn.Module]] = {
     ),
     "fsq": lambda K, D: theirs.FSQ(LEVELS[K]),
     "lfq": lambda K, D: theirs.LFQ(codebook_size=K, dim=round(log2(K))),
+    "bsq": lambda K, D: theirs.LFQ(codebook_size=K, dim=round(log2(K)), spherical=True),
 }  # fmt: skip
 
 
 def ours(name: str, K: int) -> nn.Module:
-    """Build one of our quantizers with its defaults."""
-    size = f"quantizer.bits={round(log2(K))}" if name == "lfq" else f"quantizer.K={K}"
-    nodes = resolve(apply(parse(["task=patches", f"quantizer={name}", size])))
+    """Build one of our quantizers, with its defaults where `name` says nothing else."""
+    size = f"quantizer.bits={round(log2(K))}" if name in BINARY else f"quantizer.K={K}"
+    nodes = resolve(apply(parse(["task=patches", *f"quantizer={name}".split(), size])))
     quantizer = instantiate(component(nodes["quantizer"]))
     initialise(quantizer, 0)
     return quantizer
@@ -90,7 +102,7 @@ def milliseconds(step: Callable[[Tensor], None], quantizer: nn.Module, z: Tensor
 def main() -> None:
     """Print one table."""
     torch.set_num_threads(1)
-    print(f"{'quantizer':10} {'K':>5} {'ours ms':>9} {'theirs ms':>9} {'ratio':>6}")
+    print(f"{'quantizer':32} {'K':>5} {'ours ms':>9} {'theirs ms':>9} {'ratio':>6}")
     for name, reference in REFERENCES.items():
         for K in SIZES:
             generator = torch.Generator().manual_seed(0)
@@ -105,7 +117,7 @@ def main() -> None:
                     if round_ >= 3:  # the first ones warm up and start the table
                         times[side].append(spent)
             a, b = map(median, times)
-            print(f"{name:10} {K:5} {a:9.2f} {b:9.2f} {a / b:6.2f}", flush=True)
+            print(f"{name:32} {K:5} {a:9.2f} {b:9.2f} {a / b:6.2f}", flush=True)
 
 
 if __name__ == "__main__":

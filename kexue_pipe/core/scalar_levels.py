@@ -37,19 +37,25 @@ def choose_levels(K: int, levels: list[int] | None) -> tuple[int, ...]:
 
 def join_digits(digits: Tensor, levels: Tensor) -> Tensor:
     """Give the joint index of digits, (N, d) of any type -> (N,) int64."""
+    return weigh_digits(digits, digit_weights(levels))
+
+
+def weigh_digits(digits: Tensor, weights: Tensor) -> Tensor:
+    """Give the joint index of digits whose weights are known, (N, d) and (d,) -> (N,) int64."""
     # float64 holds whole numbers exactly below 2^53, and its products cost half of those of int64
-    return (digits.double() @ _basis(levels).double()).long()
+    return (digits.double() @ weights.double()).long()
+
+
+def digit_weights(levels: Tensor) -> Tensor:
+    """Give what one step of each digit adds to the joint index, (d,) -> (d,)."""
+    return levels.cumprod(0) // levels
 
 
 def split_index(index: Tensor, levels: Tensor) -> Tensor:
     """Give the digits of a joint index, (N,) -> (N, d)."""
-    return index[:, None] // _basis(levels) % levels
+    return index[:, None] // digit_weights(levels) % levels
 
 
 def level_noise(u: Tensor, generator: torch.Generator) -> Tensor:
     """Draw uniform noise one level wide, in levels: U(-1/2, 1/2) in the shape of u."""
     return torch.rand(u.shape, generator=generator, device=generator.device).to(u) - 0.5
-
-
-def _basis(levels: Tensor) -> Tensor:
-    return levels.cumprod(0) // levels

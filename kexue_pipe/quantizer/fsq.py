@@ -32,7 +32,13 @@ import torch
 from torch import Tensor
 
 from kexue_pipe.core.contracts import Quantizer, QuantizerOutput
-from kexue_pipe.core.scalar_levels import choose_levels, join_digits, level_noise, split_index
+from kexue_pipe.core.scalar_levels import (
+    choose_levels,
+    digit_weights,
+    level_noise,
+    split_index,
+    weigh_digits,
+)
 from kexue_pipe.core.step_usage import LOGGED, step_usage
 from kexue_pipe.core.straight_through import straight_through
 
@@ -93,6 +99,7 @@ class FSQ(Quantizer):
     bounds: Tensor
     levels: Tensor
     last: Tensor
+    weights: Tensor
     logged = (*LOGGED, "saturated")
 
     def __init__(
@@ -112,6 +119,7 @@ class FSQ(Quantizer):
         self.register_buffer("bounds", rows.T.contiguous(), persistent=False)  # (6, d)
         self.register_buffer("levels", torch.tensor(self.digits), persistent=False)
         self.register_buffer("last", self.levels - 1.0, persistent=False)  # digits
+        self.register_buffer("weights", digit_weights(self.levels), persistent=False)
 
     def forward(
         self, z: Tensor, generator: torch.Generator, progress: float = 1.0
@@ -121,7 +129,7 @@ class FSQ(Quantizer):
         squashed = self._squashed(z, bound)  # (N, d)
         u = _coordinates(squashed, bound)
         digits = self._digits(u)  # whole numbers, of the type of u
-        index = join_digits(digits, self.levels)  # (N,)
+        index = weigh_digits(digits, self.weights)  # (N,)
         z_in, q = _value(u, bound), _value(digits, bound)
         z_q = straight_through(z_in, q)
         if self.noisy and self.training:
@@ -134,7 +142,8 @@ class FSQ(Quantizer):
     def encode(self, z: Tensor) -> Tensor:
         """Give the joint index, first coordinate fastest, (N, d) -> (N,)."""
         bound = self._bound(z)
-        return join_digits(self._digits(_coordinates(self._squashed(z, bound), bound)), self.levels)
+        digits = self._digits(_coordinates(self._squashed(z, bound), bound))
+        return weigh_digits(digits, self.weights)
 
     def decode(self, index: Tensor) -> Tensor:
         """Give the grid point of each joint index, (N,) -> (N, d)."""
@@ -145,7 +154,8 @@ class FSQ(Quantizer):
         return Bound(*self.bounds.to(like).unbind())
 
     def _squashed(self, z: Tensor, bound: Bound) -> Tensor:
-        return self.squash(torch.addcmul(bound.shift, z, bound.slope))
+        columns = z.T.contiguous().T  # a bound acts on a whole column at once
+        return self.squash(torch.addcmul(bound.shift, columns, bound.slope))
 
     def _saturated(self, squashed: Tensor) -> float:
         far = (squashed.detach() - self.middle).abs_() > NEAR_END * (1 - self.middle)

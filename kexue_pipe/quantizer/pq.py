@@ -66,4 +66,4 @@ class PQ(Quantizer):
         return torch.cat([book.decode(digit) for book, digit in parts], 1)
 
     def _cut(self, z: Tensor) -> list[Tensor]:
-        return list(z.chunk(len(self.books), dim=1))
+        return [part.contiguous() for part in z.chunk(len(self.books), dim=1)]
