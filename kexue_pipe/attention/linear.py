@@ -66,10 +66,14 @@ class LinearAttention(Attention):
     def forward(self, x: Tensor, pos: Tensor, position: Position) -> Tensor:
         """Mix tokens chunk by chunk."""
         read = self._read(x, pos, position, lambda q, k: position.rotate(q, k, pos, pos))
-        mixed = mix(read.q, read.stream)
-        if self.readout.divides:
-            mixed = mixed / mix(read.plain_q, read.sums).clamp(min=_FLOOR)
-        return self.merge(mixed)
+        if not self.readout.divides:
+            return self.merge(mix(read.q, read.stream))
+        if read.q is read.plain_q:  # the sums are those of one more value channel
+            joined = torch.cat((read.stream.v, read.sums.v), dim=-1)
+            mixed, total = mix(read.q, read.stream._replace(v=joined)).tensor_split([-1], dim=-1)
+        else:
+            mixed, total = mix(read.q, read.stream), mix(read.plain_q, read.sums)
+        return self.merge(mixed / total.clamp(min=_FLOOR))
 
     def row_blocks(
         self, x: Tensor, pos: Tensor, position: Position, queries: Tensor

@@ -16,6 +16,8 @@ Departures: W is not drawn again during training; no constant is added to the fe
 are uniform, where released codes keep the signs of a QR factorisation, which bias the estimate.
 """
 
+from math import log
+
 import torch
 from torch import Tensor
 
@@ -44,11 +46,13 @@ class Favor(Feature):
 
     def forward(self, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
         """Give the features; those of queries relative to their largest."""
-        log_q, log_k = self._exponents(q), self._exponents(k)
-        log_q = log_q - log_q.detach().amax(-1, keepdim=True)
+        (log_q, q_shift), (log_k, k_shift) = self._exponents(q), self._exponents(k)
+        # shifts meet before the many features are touched; that of queries has but a gradient
+        q_shift = q_shift - q_shift.detach() - log_q.detach().amax(-1, keepdim=True)
         factor = len(self.W) ** -0.5
-        return factor * log_q.exp(), factor * log_k.exp()
+        return factor * (log_q + q_shift).exp(), (log_k + (k_shift + log(factor))).exp()
 
-    def _exponents(self, x: Tensor) -> Tensor:
+    def _exponents(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Give W x', (B, H, T, m), and -|x'|^2 / 2, (B, H, T, 1)."""
         x = x * x.shape[-1] ** -0.25
-        return x @ self.W.T - x.square().sum(-1, keepdim=True) / 2
+        return x @ self.W.T, -x.square().sum(-1, keepdim=True) / 2
