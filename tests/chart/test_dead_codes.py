@@ -49,3 +49,27 @@ def test_an_interval_needs_three_seeds(tables, knobs_of):
     training = tables["training"].filter(pl.col("seed") < 2)
     frame = dead_codes.data(tables | {"training": training}, **knobs_of("dead_codes"))
     assert frame["low"].null_count() == frame.height and set(frame["k"]) == {2}
+
+
+def test_lengths_are_those_of_what_has_a_table_and_share_an_axis(tables, knobs_of):
+    training = tables["training"]
+    dead = training.filter(quantity="dead")
+    fsq = dead.with_columns(variant=pl.lit("task=patches,quantizer=fsq"))
+    norms = [
+        part.with_columns(quantity=pl.lit(name), value=pl.lit(value))
+        for part in (dead, fsq)
+        for name, value in (("latent_norm", 3.0), ("code_norm", 0.5))
+    ]
+    frame = dead_codes.data(
+        tables | {"training": pl.concat([training, *norms])}, **knobs_of("dead_codes")
+    )
+    assert frame["measure"].unique(maintain_order=True).to_list() == [*dead_codes.TITLES]
+    assert set(frame["label"]) == {"quantizer=vq"}
+    lengths = frame.filter(pl.col("measure").str.ends_with("norm"))
+    assert set(lengths.select("measure", "mean").rows()) == {
+        ("latent norm", 3.0),
+        ("code norm", 0.5),
+    }
+    panels = dead_codes.draw(frame).to_dict()["concat"]
+    domains = [panel["layer"][0]["encoding"]["y"]["scale"]["domain"] for panel in panels]
+    assert domains[2] == domains[3] == [0.0, 3.0]
