@@ -14,8 +14,8 @@ In a chunk of c tokens, with b_r = sum_{s<=r} log a_s inside the chunk and the s
     U = M V - M (K exp(b)) S,   M = (1 + Diag(beta) K)^-1 Diag(beta)  or the identity
     O = (Q exp(b)) S + P U,     S <- exp(b_c) S + (K exp(b_c - b))^T U
 
-Only differences of log decays inside a chunk are exponentiated, and none above zero: no decay
-overflows, and none loses digits in a long sum.
+Only sums of log decays inside a chunk are exponentiated, each added up by itself: no decay
+overflows, and none loses digits in a difference (`core/linear_fades.py`).
 
 Source: Yang et al., "Gated Linear Attention Transformers with Hardware-Efficient Training" (arXiv
 2312.06635) for chunks and their halves; Yang et al., "Parallelizing Linear Transformers with the
@@ -29,9 +29,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from kexue_pipe.core.linear_fades import Fades, fades_of, products
+
 _CHUNK = 64  # tokens
 _FINE_CHUNK = 32  # tokens, where every feature has a decay of its own
-_LEAF = 4  # tokens whose decays are paired feature by feature
 
 Solve = Callable[[Tensor, Tensor | None], Tensor]
 
@@ -51,7 +52,7 @@ class Chunks(NamedTuple):
 
     k: Tensor  # (B, H, n, c, F)
     kept: Tensor  # (..., c, F) keys as the state after the chunk holds them
-    b: Tensor | None  # (..., c, 1 or F) cumulated log decays
+    log: Tensor | None  # (..., c, 1 or F) log decays
     fade: Tensor | None  # (..., 1 or F, 1) factor of the state
     M: Tensor | None  # (..., c, c)
     W: Tensor | None  # (..., c, F): M times the keys as the state before the chunk meets them
@@ -60,15 +61,16 @@ class Chunks(NamedTuple):
 def mix(q: Tensor, stream: Stream, size: int | None = None) -> Tensor:
     """Give o of every query (B, H, T, F), in chunks of `size` tokens."""
     T = q.shape[2]
-    chunks = cut(stream, size)
+    chunks, fades = _cut(stream, size)
     size = chunks.k.shape[3]
     q, v = _split(q, size), _split(stream.v, size)
     written = v if chunks.M is None else chunks.M @ v  # U if all states were zero
     if T <= size:
-        mixed = products(q, chunks.k, chunks.b) @ written
+        mixed = products(q, chunks.k, fades) @ written
     else:
         states, written = _carry(chunks, written)
-        mixed = _fall(q, chunks.b) @ states + products(q, chunks.k, chunks.b) @ written
+        seen = q if fades is None else q * fades.first
+        mixed = seen @ states + products(q, chunks.k, fades) @ written
     return mixed.flatten(2, 3)[:, :, :T]
 
 
@@ -82,8 +84,10 @@ def rows(q: Tensor, index: Tensor, chunks: Chunks) -> Tensor:
     w = torch.zeros_like(q)
     weights: list[Tensor] = []
     for n in reversed(range(-(-S // size))):
-        k, kept, b, fade, M, W = (None if part is None else part[:, :, n] for part in chunks)
+        k, kept, log, fade, M, W = (None if part is None else part[:, :, n] for part in chunks)
         assert k is not None and kept is not None
+        # differences of long sums: in float32 a strong decay would cost digits of the weak ones
+        b = None if log is None else log.double().cumsum(-2)
         here, later = index // size == n, index // size > n
         place = index[here] % size
         own, own_b = q[:, :, here], None if b is None else b[:, :, place]
@@ -95,26 +99,6 @@ def rows(q: Tensor, index: Tensor, chunks: Chunks) -> Tensor:
         w = w if W is None else w - taken @ W
         weights.append(taken if M is None else taken @ M)
     return torch.cat(weights[::-1], dim=-1)[..., :S]
-
-
-def products(q: Tensor, k: Tensor, b: Tensor | None) -> Tensor:
-    """Give the decayed products P of a chunk (..., c, F), zero above the diagonal, (..., c, c)."""
-    c = q.shape[-2]
-    if b is None:
-        return (q @ k.mT).tril()
-    if b.shape[-1] == 1 or c <= _LEAF or c % 2:
-        past = torch.ones(c, c, dtype=torch.bool, device=q.device).tril()
-        return _pairs(q, k, b, b, past)
-    # the second half sees the first one across their border, where no exponent is above zero
-    h = c // 2
-    halves = products(*(part.unflatten(-2, (2, h)) for part in (q, k, b)))  # (..., 2, h, h)
-    border = b[..., h - 1 : h, :]
-    across = (
-        _fall(q[..., h:, :], b[..., h:, :] - border)
-        @ _fall(k[..., :h, :], border - b[..., :h, :]).mT
-    )
-    above = pad(halves[..., 0, :, :], (0, h))
-    return torch.cat((above, torch.cat((across, halves[..., 1, :, :]), -1)), -2)
 
 
 def _pairs(q: Tensor, k: Tensor, b_q: Tensor | None, b_k: Tensor | None, visible: Tensor) -> Tensor:
@@ -143,19 +127,25 @@ def _split(x: Tensor, size: int) -> Tensor:
 
 
 def cut(stream: Stream, size: int | None = None) -> Chunks:
-    """Cut a stream in chunks of `size` tokens."""
+    """Cut a stream in chunks of `size` tokens, rounded up where chunks are halved."""
+    return _cut(stream, size)[0]
+
+
+def _cut(stream: Stream, size: int | None) -> tuple[Chunks, Fades | None]:
     size = size or _chunk_size(stream.k.shape[2], stream.decay)
+    if stream.decay is not None and stream.decay.shape[-1] > 1:
+        size = 1 << (size - 1).bit_length()
     k = _split(stream.k, size)
-    # differences of long sums: in float32 a strong decay would cost digits of the weak ones
-    b = None if stream.decay is None else _split(stream.decay, size).double().cumsum(-2)
-    end = None if b is None else b[..., -1:, :]  # (..., 1, G)
-    kept = k if b is None or end is None else _fall(k, end - b)
-    fade = None if end is None else end.mT.to(k.dtype).exp()
+    log = None if stream.decay is None else _split(stream.decay, size)
+    fades = None if log is None else fades_of(log)
+    kept = k if fades is None else k * fades.last
+    fade = None if fades is None else fades.first[..., -1:, :].mT
     if stream.solve is None:
-        return Chunks(k, kept, b, fade, None, None)
+        return Chunks(k, kept, log, fade, None, None), fades
     strength = None if stream.strength is None else _split(stream.strength, size)
-    M = stream.solve(products(k, k, b).tril(-1), strength)
-    return Chunks(k, kept, b, fade, M, M @ _fall(k, b))
+    M = stream.solve(products(k, k, fades).tril(-1), strength)
+    met = k if fades is None else k * fades.first
+    return Chunks(k, kept, log, fade, M, M @ met), fades
 
 
 def _carry(chunks: Chunks, written: Tensor) -> tuple[Tensor, Tensor]:
@@ -163,14 +153,20 @@ def _carry(chunks: Chunks, written: Tensor) -> tuple[Tensor, Tensor]:
     if chunks.W is None and chunks.fade is None:
         sums = chunks.kept[:, :, :-1].mT @ written[:, :, :-1]  # (B, H, n - 1, F, D)
         return pad(sums.cumsum(2), (0, 0, 0, 0, 1, 0)), written
-    # unbound, as a slice of one tensor costs a tensor of zeros in the backward pass
-    steps = [None if p is None else p.unbind(2) for p in (chunks.kept.mT, chunks.fade, chunks.W)]
-    kept, fade, W = steps
-    assert kept is not None
-    state = torch.zeros_like(kept[0][..., :1]) * written[:, :, 0, :1]  # (B, H, F, D)
+    B, H = written.shape[:2]
+
+    def steps(part: Tensor) -> tuple[Tensor, ...]:
+        # unbound, as a slice of one tensor costs a tensor of zeros in the backward pass
+        return part.expand(B, *part.shape[1:]).flatten(0, 1).unbind(1)
+
+    kept = steps(chunks.kept.mT)
+    fade = None if chunks.fade is None else steps(chunks.fade)
+    W = None if chunks.W is None else steps(chunks.W)
+    state = kept[0].new_zeros(B * H, kept[0].shape[1], written.shape[-1])  # (B H, F, D)
     states, news = [], []
-    for n, new in enumerate(written.unbind(2)):
+    for n, new in enumerate(steps(written)):
         states.append(state)
-        news.append(new if W is None else new - W[n] @ state)
-        state = (state if fade is None else state * fade[n]) + kept[n] @ news[-1]
-    return torch.stack(states, 2), written if W is None else torch.stack(news, 2)
+        news.append(new if W is None else torch.baddbmm(new, W[n], state, alpha=-1))
+        state = torch.baddbmm(state if fade is None else state * fade[n], kept[n], news[-1])
+    past = torch.stack(states, 1).unflatten(0, (B, H))
+    return past, written if W is None else torch.stack(news, 1).unflatten(0, (B, H))
