@@ -9,10 +9,9 @@ from typing import Any
 
 from kexue_pipe.graph import compositions, outputs, workflow
 from kexue_pipe.graph.changes import flat, spelled, written
-from kexue_pipe.graph.compose import TEST_TIME
 from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.names import stage_name
-from kexue_pipe.graph.options import COLLECTIONS
+from kexue_pipe.graph.options import COLLECTIONS, TEST_TIME
 from kexue_pipe.graph.sources import PACKAGE, ROOT
 from kexue_pipe.graph.suites import load_suite
 

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from kexue_pipe.graph.request import format_value
-
 # where the nodes of a plan stand in a configuration
 WORDS = {"settings": "task.evaluate", "protocol": "model.evaluate", "tools": ""}
 NOTHING = "nothing"  # where only one of the plans has a key
@@ -53,4 +51,6 @@ def spelled(path: str) -> str:
 
 def written(value: Any) -> str:
     """Write a value as on the command line."""
+    from kexue_pipe.graph.request import format_value
+
     return str(value) if value is NOTHING or isinstance(value, dict) else format_value(value)

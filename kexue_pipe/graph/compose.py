@@ -30,8 +30,6 @@ GROUPS = (
     "task", "position", "position_ids", "attention", "quantizer", "model", "optimizer", "size",
     "extension", "decode", "backend", "metric", "chart",
 )  # fmt: skip
-# groups that evaluation reads, and training not
-TEST_TIME = ("extension", "decode", "backend", "metric")
 KEY = re.compile(r"\$\{(\w+(?:\.\w+)*)\}")  # an interpolation that is the value of another key
 
 

@@ -13,7 +13,8 @@ from kexue_pipe.graph import suites
 from kexue_pipe.graph.cache import Cache
 from kexue_pipe.graph.options import CONF
 from kexue_pipe.graph.sources import ROOT, kept
-from kexue_pipe.graph.suites import load_suite
+
+load_suite = cache(suites.load_suite)
 
 
 @cache
@@ -37,10 +38,20 @@ def variant(name: str) -> dict[str, Any]:
 
         found = variant_of_name(name)
         names = {stage: stage_name(name, stage) for stage in ("train", "evaluate")}
-        plain = {"chosen": found.chosen, "nodes": found.nodes, "parent": found.parent}
-        return plain | {"names": names}
+        shared = {group: _share(node) for group, node in found.nodes.items()}
+        return {"chosen": found.chosen, "nodes": shared, "parent": found.parent, "names": names}
 
-    return _cache().get(f"variant {name}", compute)
+    found = _cache().get(f"variant {name}", compute)
+    return found | {
+        "nodes": {group: _cache().entries[key] for group, key in found["nodes"].items()}
+    }
+
+
+def _share(node: Any) -> str:
+    """Keep a node once for all variants that have it; give its key."""
+    key = f"node {hashlib.sha256(json.dumps(node).encode()).hexdigest()}"
+    _cache().get(key, lambda: node)
+    return key
 
 
 @cache

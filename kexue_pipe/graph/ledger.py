@@ -15,7 +15,6 @@ import yaml
 from kexue_pipe.core.spelling import join_name, split_name
 from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.options import CONF, suggest
-from kexue_pipe.graph.request import format_value
 from kexue_pipe.graph.sources import ROOT
 
 FOLDER = CONF / "claim"
@@ -110,6 +109,8 @@ def _variant(overrides: tuple[str, ...]) -> Any:
 
 def _moved(name: str, rates: list[float]) -> list[str]:
     """Name a variant at other learning rates."""
+    from kexue_pipe.graph.request import format_value
+
     task, *parts = split_name(name)
     rate = _variant((task, *parts)).nodes["optimizer"]["lr"]
     kept = [part for part in parts if not part.startswith(f"{RATE}=")]

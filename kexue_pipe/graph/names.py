@@ -9,9 +9,16 @@ from typing import Any
 
 from kexue_pipe.core.spelling import join_name, split_name
 from kexue_pipe.graph.check import check_fit, check_nodes
-from kexue_pipe.graph.compose import GROUPS, TEST_TIME, apply, base, nested_choices, resolve
+from kexue_pipe.graph.compose import GROUPS, apply, base, nested_choices, resolve
 from kexue_pipe.graph.errors import Refused
-from kexue_pipe.graph.options import COLLECTIONS, is_derived, options, parts, subgroups
+from kexue_pipe.graph.options import (
+    COLLECTIONS,
+    TEST_TIME,
+    is_derived,
+    options,
+    parts,
+    subgroups,
+)
 from kexue_pipe.graph.request import Request, format_value, parse
 
 MAX_BYTES = 200

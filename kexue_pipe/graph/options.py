@@ -12,6 +12,8 @@ from kexue_pipe.graph.sources import ROOT
 
 CONF = ROOT / "conf"
 COLLECTIONS = ("extension", "metric", "chart")  # groups whose default is every option
+# groups that evaluation reads, and training not
+TEST_TIME = ("extension", "decode", "backend", "metric")
 GROUP_DOC = re.compile(r"^  - (\w+): .*# (.*)$", re.M)  # a line of the defaults in config.yaml
 
 

@@ -30,10 +30,10 @@ def write_plan(plan: dict[str, Any], name: str, outputs: Outputs) -> Path:
     """Write a plan, newer than its outputs exactly if these were not made from its digest."""
     path = plan_path(plan["stage"], name)
     reason = stale(plan, outputs)
-    text = json.dumps(plan | {"rerun": reason}, indent=1, sort_keys=True) + "\n"
-    if not path.is_file() or path.read_bytes() != text.encode():
+    asked = plan | {"rerun": reason}
+    if read_plan(path) != asked:
         _keep_made(path, plan["digest"], outputs)
-        atomic_write(path, text)
+        atomic_write(path, json.dumps(asked, indent=1, sort_keys=True) + "\n")
     with writing(path):
         if reason:
             os.utime(path)

@@ -13,8 +13,8 @@ from importlib.metadata import version
 from typing import Any
 
 from kexue_pipe.core.data_hash import data_hash
-from kexue_pipe.graph.compose import TEST_TIME
 from kexue_pipe.graph.errors import Refused
+from kexue_pipe.graph.options import TEST_TIME
 from kexue_pipe.graph.sources import digests
 
 PACKAGES = {
@@ -103,9 +103,14 @@ def _plan(stage: str, nodes: dict[str, Any], inputs: dict[str, Any]) -> dict[str
         "nodes": nodes,
         "inputs": inputs,
         "sources": digests(targets(nodes) | {f"kexue_pipe.{stage}"}),
-        "versions": {name: version(name) for name in PACKAGES[stage]},
+        "versions": _versions(stage),
     }
     return {"stage": stage, "digest": digest_of(parts), **parts}
+
+
+@cache
+def _versions(stage: str) -> dict[str, str]:
+    return {name: version(name) for name in PACKAGES[stage]}
 
 
 def digest_of(parts: Any) -> str:

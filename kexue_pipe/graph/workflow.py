@@ -15,10 +15,16 @@ from typing import IO, Any
 
 from kexue_pipe.core.files import drop_leftovers, writing
 from kexue_pipe.graph import ledger, outputs, plans
-from kexue_pipe.graph.compositions import evaluated_names, expansion, metrics, trainings, variant
+from kexue_pipe.graph.compositions import (
+    evaluated_names,
+    expansion,
+    load_suite,
+    metrics,
+    trainings,
+    variant,
+)
 from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.sources import ROOT
-from kexue_pipe.graph.suites import load_suite
 
 EVALUATED = (
     "variants", "runs", "extrapolation", "levels", "attention", "codes", "reconstruction",
