@@ -96,6 +96,16 @@ def test_a_card_has_formula_source_parameters_users_and_costs(html):
     assert 'href="#post-9431"' in card
 
 
+def test_scores_stand_beside_their_costs(html):
+    table = html.partition('<section id="costs"')[2].partition("</table>")[0]
+    row = table.partition("#variant=task%3Dtext%2Cposition%3Dalibi")[2].partition("</tr>")[0]
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", row)
+    assert cells[:3] == ["2.56", "2.55", "bits"]
+    assert cells[3:7] == [number(n) for n in (131072, 229376, 512, 0)]
+    image = table.partition("#variant=task%3Dpatches%2Cquantizer%3Dfsq")[2].partition("</tr>")[0]
+    assert re.findall(r"<td[^>]*>(.*?)</td>", image)[:3] == ["24", "–", "dB"]
+
+
 def test_every_post_has_its_row_and_missing_components_are_struck_out(html):
     table = html.partition('<section id="posts">')[2].partition("</section>")[0]
     assert table.count("<tr id=") == 36

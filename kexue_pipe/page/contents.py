@@ -13,6 +13,7 @@ from kexue_pipe.claim import words
 from kexue_pipe.core.language import Language
 from kexue_pipe.core.spelling import split_name
 from kexue_pipe.page import cards, posts, strips
+from kexue_pipe.page.scores import scores
 
 PICTURE = 160  # pixels at the centre of a reconstruction that are shown
 VERDICTS = ("supported", "contradicted", "inconclusive", "not run")
@@ -38,7 +39,7 @@ def facts(tables: dict[str, pl.DataFrame]) -> dict[str, Any]:
 
 
 def variants(tables: dict[str, pl.DataFrame], plan: dict[str, Any]) -> list[dict[str, Any]]:
-    """Give what the tables of variants and of costs say about each variant."""
+    """Give what the tables of variants, of scores and of costs say about each variant."""
     runs = tables["runs"].group_by("variant").agg(
         seeds=pl.len(),
         diverged=(pl.col("status") != "finished").sum(),
@@ -52,12 +53,14 @@ def variants(tables: dict[str, pl.DataFrame], plan: dict[str, Any]) -> list[dict
         tables["variants"].join(runs, on="variant", how="left").sort("task", "order", "variant")
     )
     stages = {(name, stage): value for name, stage, value in seconds.iter_rows()}
+    reached = scores(tables)
     rows = []
     for row in joined.iter_rows(named=True):
         name = row["variant"]
         command = plan.get("commands", {}).get(name)
         row["command"] = command or shlex.join(["kexue-pipe", *split_name(name)])
         row |= {stage: stages.get((name, stage)) for stage in ("train", "evaluate")}
+        row["unit"], row["near"], row["far"] = reached.get(name, ("", None, None))
         rows.append(row)
     return rows
 

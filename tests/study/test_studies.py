@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.special import erf
 
 from kexue_pipe.study import (
     bound_memory,
@@ -10,6 +11,7 @@ from kexue_pipe.study import (
     code_entropy,
     concentration,
     entropy_growth,
+    gradient_scale,
     laplace_top_one,
     lossless_tokens,
     rope_base,
@@ -111,8 +113,55 @@ def test_wider_features_are_not_sparser(feature: str, grows: float) -> None:
 
 @pytest.mark.parametrize(("num_keys", "ratio"), [(128, 0.305), (1024, 0.238), (16384, 0.169)])
 def test_softmax_rows_reach_the_law_of_the_post_slowly(num_keys: int, ratio: float) -> None:
-    found = np.mean(concentration.softmax(2.0, num_keys, draws=50))
+    found = np.mean(concentration.scored("exp", 0.0, 2.0, num_keys, draws=50))
     assert found == pytest.approx(ratio, abs=0.04) and found > np.exp(-2)
-    assert np.mean(concentration.softmax(0.5, num_keys, draws=50)) == pytest.approx(
+    assert np.mean(concentration.scored("exp", 0.0, 0.5, num_keys, draws=50)) == pytest.approx(
         np.exp(-1 / 8), abs=0.01
     )
+
+
+@pytest.mark.parametrize(
+    ("beta", "gamma", "ratio"), [(1, 1.5, 0.5491), (-2, 1, 0.0720), (0, 3, 6**-0.5)]
+)
+def test_squared_relu_follows_the_formula_of_the_post(beta, gamma, ratio) -> None:
+    t, half = beta**2 / (2 * gamma**2), 1 + erf(beta / (gamma * 2**0.5))
+    root, first = np.pi**0.5, 2**0.5 * beta * gamma * np.exp(-t)
+    fourth = beta**4 + 6 * beta**2 * gamma**2 + 3 * gamma**4
+    mean = first + root * (beta**2 + gamma**2) * half
+    square = 2 * first * (beta**2 + 5 * gamma**2) + 2 * root * fourth * half
+    law = mean / np.pi**0.25 / square**0.5
+    assert law == pytest.approx(ratio, abs=1e-4)
+    found = np.mean(concentration.scored("relu2", beta, gamma, 100_000, draws=3))
+    assert found == pytest.approx(law, rel=0.02)
+
+
+@pytest.mark.parametrize("beta", [-2.0, 0.0, 1.0])
+def test_products_are_nowhere_sparser_than_gaussian_scores(beta) -> None:
+    found = np.mean(concentration.scored("identity", beta, 1.0, 10_000, draws=5))
+    t = beta**2 / 2
+    law = (2 / np.pi) ** 0.5 * np.exp(-t) + beta * erf(beta / 2**0.5)
+    assert found == pytest.approx(law / (1 + beta**2) ** 0.5, abs=0.01)
+    assert found > (2 / np.pi) ** 0.5 - 0.01
+
+
+@pytest.mark.parametrize(("rate", "num_keys"), [(0.9, 100), (0.99, 1024), (0.5, 1)])
+def test_a_decay_alone_is_sparse(rate, num_keys) -> None:
+    power = rate**num_keys
+    law = ((1 - power) * (1 + rate) / (num_keys * (1 - rate) * (1 + power))) ** 0.5
+    assert concentration.decayed(rate, num_keys) == pytest.approx(law, abs=1e-12)
+
+
+def test_rows_of_favor_are_less_even_than_those_of_softmax() -> None:
+    assert np.mean(concentration.favor(32, 512, draws=5)) < -0.1
+
+
+def test_training_can_use_what_gained_cosines_start_with() -> None:
+    cosines, gained = (bounded_scores.start(b, 512, 32, draws=5) for b in (1.0, 22.0))
+    assert np.mean(cosines) == pytest.approx(0.4745 - 1 / 64, abs=0.01)  # variance / 2 is lost
+    assert min(gained) > 1.0
+
+
+@pytest.mark.parametrize(("num_keys", "scale"), [(512, 2.01), (4096, 2.41), (32768, 2.76)])
+def test_the_gradient_is_largest_far_beyond_the_estimate_of_the_post(num_keys, scale) -> None:
+    assert gradient_scale.estimated(num_keys) == pytest.approx(scale, abs=0.01)
+    assert min(gradient_scale.doubling(num_keys, draws=2)) > 0
