@@ -132,7 +132,7 @@ def test_squared_relu_follows_the_formula_of_the_post(beta, gamma, ratio) -> Non
     law = mean / np.pi**0.25 / square**0.5
     assert law == pytest.approx(ratio, abs=1e-4)
     found = np.mean(concentration.scored("relu2", beta, gamma, 100_000, draws=3))
-    assert found == pytest.approx(law, rel=0.02)
+    assert found == pytest.approx(law, rel=0.05)
 
 
 @pytest.mark.parametrize("beta", [-2.0, 0.0, 1.0])
