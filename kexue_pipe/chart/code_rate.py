@@ -14,7 +14,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from kexue_pipe.core import drawing, statistics, theme
+from kexue_pipe.core import dots, statistics, theme
 
 PANEL = ["task", "stream"]
 MODEL, UNIFORM = "model", "uniform"
@@ -44,32 +44,4 @@ def data(tables: dict[str, pl.DataFrame], **_: Any) -> pl.DataFrame:
 
 def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
     """Draw one panel for each stream: a row for each variant, a point for each measure."""
-    pick = drawing.picker(frame, legend=False)
-    measures = frame["measure"].unique(maintain_order=True).to_list()
-
-    def panel(part: pl.DataFrame) -> drawing.Panel:
-        task, stream = part.select(PANEL).row(0)
-        names = part["label"].unique(maintain_order=True).to_list()
-        y = alt.Y("label:N", sort=names, title=None).axis(grid=True, ticks=False, domain=False)
-        base = alt.Chart(part).encode(y=y)
-        title = "bits per pixel"
-        x = alt.X("mean:Q", title=title, scale=alt.Scale(zero=True))
-        legend = alt.Legend(title="predicted by", symbolOpacity=1.0)
-        colour = alt.Color("measure:N", legend=legend).scale(domain=measures, range=theme.PALETTE)
-        shape = alt.Shape("measure:N", legend=legend).scale(domain=measures)
-        whole = base.transform_filter("datum.seed === null")
-        told = ("label", "measure", "mean", "low", "high", "k")
-        tooltip = theme.tooltip(part.filter(pl.col("seed").is_null()), *told)
-        span = whole.transform_filter("datum.low !== null").mark_rule(strokeWidth=2)
-        span = span.encode(x=alt.X("low:Q", title=title), x2=alt.X2("high"), color=colour)
-        point = whole.mark_point(filled=True, size=60)
-        faint = drawing.choose(alt.OpacityValue, pick, 1.0, 0.2)
-        point = point.encode(x=x, color=colour, shape=shape, opacity=faint, tooltip=tooltip)
-        single = base.transform_filter("datum.seed !== null").mark_point(size=14)
-        single = single.encode(x=x, color=colour)
-        return alt.layer(
-            span, single, point.add_params(pick),
-            width=drawing.WIDTH, height=alt.Step(18), title=theme.documents(task, stream),
-        )  # fmt: skip
-
-    return drawing.panels(frame, PANEL, panel)
+    return dots.draw_measures(frame, PANEL, "bits per pixel", "predicted by", theme.documents)

@@ -1,4 +1,6 @@
-"""Dot plots of attention: a row for each variant, a dot with its interval for each span of L."""
+"""Dot plots: a row for each variant, a dot with its interval for each span of L or measure."""
+
+from collections.abc import Callable
 
 import altair as alt
 import polars as pl
@@ -57,3 +59,41 @@ def draw(
         return alt.layer(*drawn, width=260, height=alt.Step(9), title=title_)
 
     return drawing.panels(frame, PANEL, panel)
+
+
+def draw_measures(
+    frame: pl.DataFrame,
+    by: list[str],
+    title: str,
+    legend: str,
+    name: Callable[..., str],
+    zero: bool = True,
+) -> alt.ConcatChart:
+    """Draw one panel for each value of `by`, which `name` names, and one point for each measure."""
+    pick = drawing.picker(frame, legend=False)
+    measures = frame["measure"].unique(maintain_order=True).to_list()
+    explained = alt.Legend(title=legend, symbolOpacity=1.0)
+    colour = alt.Color("measure:N", legend=explained).scale(domain=measures, range=theme.PALETTE)
+    shape = alt.Shape("measure:N", legend=explained).scale(domain=measures)
+    x = alt.X("mean:Q", title=title, scale=alt.Scale(zero=zero))
+
+    def panel(part: pl.DataFrame) -> drawing.Panel:
+        names = part["label"].unique(maintain_order=True).to_list()
+        y = alt.Y("label:N", sort=names, title=None).axis(grid=True, ticks=False, domain=False)
+        base = alt.Chart(part).encode(y=y)
+        whole = base.transform_filter("datum.seed === null")
+        told = ("label", "measure", "mean", "low", "high", "k")
+        tooltip = theme.tooltip(part.filter(pl.col("seed").is_null()), *told)
+        span = whole.transform_filter("datum.low !== null").mark_rule(strokeWidth=2)
+        span = span.encode(x=alt.X("low:Q", title=title), x2=alt.X2("high"), color=colour)
+        point = whole.mark_point(filled=True, size=60)
+        faint = drawing.choose(alt.OpacityValue, pick, 1.0, 0.2)
+        point = point.encode(x=x, color=colour, shape=shape, opacity=faint, tooltip=tooltip)
+        single = base.transform_filter("datum.seed !== null").mark_point(size=14)
+        single = single.encode(x=x, color=colour)
+        return alt.layer(
+            span, single, point.add_params(pick),
+            width=drawing.WIDTH, height=alt.Step(18), title=name(*part.select(by).row(0)),
+        )  # fmt: skip
+
+    return drawing.panels(frame, by, panel)

@@ -91,11 +91,14 @@ COLUMNS = {
         "exact": "documents with every scored token of the bin predicted",
     },
     "levels": {
-        "stream": "kind of test document, or split of images",
+        "stream": "kind of test document, or split of images; `labels`: what test pictures show",
         "length": "context length T in tokens; for images tokens per image",
-        "level": "what is compared with: unigram, bigram, ceiling, ...; a lossless coder",
-        "loss": "its mean loss, nats per token; for images nats per pixel",
-        "accuracy": "its share of predicted tokens; null for images",
+        "level": (
+            "what is compared with: unigram, bigram, ceiling, ...; a lossless coder; of labels, "
+            "what a linear classifier reads: pixels, latents, values of codes, codes"
+        ),
+        "loss": "its mean loss, nats per token; for images nats per pixel, or per label",
+        "accuracy": "its share of predicted tokens or labels; null for coders",
     },
     "attention": {
         "extension": "context extension that the checkpoint was evaluated under",

@@ -12,7 +12,8 @@ picture it is given, and over a picture of 512 x 512 pixels it is another one th
 
 Code usage is counted over all tokens of a split, for the joint code and, where the code has several
 factors, for each digit: digit_i = index // prod_{j<i} L_j mod L_i. Beside it stand the rates of
-lossless coders of the same pixels (`levels`), and what happens to latents (`latents`).
+lossless coders of the same pixels (`levels`), what happens to latents (`latents`) and, where
+pictures have labels, how well these can be read off (`levels`).
 
 Source: the metrics of "Finite Scalar Quantization: VQ-VAE Made Simple" (2309.15505).
 """
@@ -33,6 +34,7 @@ from kexue_pipe.core.digits import split as factors
 from kexue_pipe.core.lossless import lossless_rates
 from kexue_pipe.core.tables import TABLES
 from kexue_pipe.model.autoencoder import Autoencoder
+from kexue_pipe.model.label_probe import label_probe
 from kexue_pipe.model.latent_gap import latent_gap
 
 BATCH = 256  # tiles reconstructed at once
@@ -93,6 +95,7 @@ def evaluate(
         for name, x in shown.items()
         for coder, rate in (lossless_rates(_grey(x, task.white)) if task.white else {}).items()
     ]
+    levels += label_probe(model, task)
     sample = every[:: -(-len(every) // SAMPLE)].to(next(model.parameters()).device)
     latents = [{"split": "test", **latent_gap(model, sample)}]
     tables = {"reconstruction": rows, "codes": codes, "levels": levels, "latents": latents}

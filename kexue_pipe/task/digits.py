@@ -65,8 +65,16 @@ class Digits:
         sheet = self._digits[SPLIT:].reshape(*SHEET, SIDE, SIDE).swapaxes(1, 2)
         return _scaled(sheet.reshape(1, SHEET[0] * SIDE, SHEET[1] * SIDE))
 
+    def labels(self, split: str) -> Tensor:
+        """Give which digit, 0 ... 9, each picture of a split shows, (n,)."""
+        return torch.from_numpy(self._rows[self._members(split), -1].astype(np.int64))
+
     @cached_property
     def _digits(self) -> np.ndarray:
+        return self._rows[:, :-1].reshape(-1, SIDE, SIDE)
+
+    @cached_property
+    def _rows(self) -> np.ndarray:
         spec = find_spec("sklearn")
         if spec is None or spec.origin is None:
             raise ModuleNotFoundError(
@@ -74,13 +82,13 @@ class Digits:
                 "`pip install scikit-learn`"
             )
         file = Path(spec.origin).parent / "datasets/data/digits.csv.gz"
-        digits = np.loadtxt(file, np.uint8, delimiter=",")[:, :-1].reshape(-1, SIDE, SIDE)
-        if not sha256(digits.tobytes()).hexdigest().startswith(DIGEST):
+        rows = np.loadtxt(file, np.uint8, delimiter=",")  # pixels, then what they show
+        if not sha256(rows[:, :-1].tobytes()).hexdigest().startswith(DIGEST):
             raise ValueError(
                 f"{file} holds other digits than those of SHA-256 {DIGEST}...; run `pip install "
                 f"--force-reinstall scikit-learn`"
             )
-        return digits
+        return rows
 
     def _members(self, split: str) -> list[int]:
         return [i for i in range(SPLIT) if SPLITS[crc32(f"digits/{i}".encode()) % 10] == split]

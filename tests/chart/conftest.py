@@ -105,6 +105,11 @@ def raw_tables(seeds: int = 3) -> dict[str, pl.DataFrame]:
             if codes:
                 level = {"level": "unigram", "loss": 6 * log(2), "accuracy": 0.1}
                 rows["levels"].append(run | {"stream": "square", "length": 64} | level)
+            for part, level in enumerate(
+                ("pixels", "latents", "values", "codes") if images else ()
+            ):
+                probe = {"level": level, "loss": 0.1, "accuracy": 0.95 - 0.1 * part + 0.01 * seed}
+                rows["levels"].append(run | {"stream": "labels", "length": 16} | probe)
             step = recall_tables.circuit_step(run) if task == "recall" else None
             end = {"status": "finished", "steps": 400, "final_loss": 1.5, "solved": solved}
             rows["runs"].append(run | end | {"circuit_step": step})

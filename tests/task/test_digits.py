@@ -41,6 +41,16 @@ def test_sheet_shows_upright_digits_row_by_row():
     assert (sheet[8:16, :8] == task._digits[1545 + 18]).all()
 
 
+def test_labels_are_those_of_the_data_set():
+    from sklearn.datasets import load_digits
+
+    task, (rows, shown) = build(), load_digits(return_X_y=True)
+    label = {row.astype("uint8").tobytes(): y for row, y in zip(rows, shown, strict=True)}
+    for split in SPLITS:
+        expected = [label[tile.tobytes()] for tile in ink(task.images(split)["digits"])]
+        assert task.labels(split).tolist() == expected
+
+
 def test_batches_are_drawn_from_all_digits_of_their_split():
     task = build()
     known = {tile.tobytes() for tile in ink(task.images("train")["digits"])}
