@@ -19,11 +19,9 @@ from math import log
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from kexue_pipe.core.contracts import Quantizer, QuantizerOutput
 from kexue_pipe.core.step_usage import LOGGED, step_usage
-from kexue_pipe.core.straight_through import straight_through
 
 
 class Gumbel(Quantizer):
@@ -72,15 +70,17 @@ class Gumbel(Quantizer):
             return QuantizerOutput(q, index, aux, z_in, q)
         tau = self.tau_start * (self.tau_end / self.tau_start) ** progress
         draws = torch.empty(logits.shape, device=generator.device).exponential_(generator=generator)
-        noisy = logits - draws.to(z).log()  # -ln of an exponential variable is Gumbel
-        index = noisy.detach().argmax(1)
+        noisy = logits - draws.to(z).log_()  # -ln of an exponential variable is Gumbel
+        index = noisy.detach().max(1).indices
         y = (noisy / tau).softmax(1)
+        rows = self.decode(index)  # (N, D)
         if self.hard:
-            y = straight_through(y, F.one_hot(index, self.num_codes).to(y))
+            mixed = y @ self.codebook.detach()
+            z_q = rows + (mixed - mixed.detach())  # rows learn by the value, y by the mixture
+        else:
+            z_q = y @ self.codebook
         stats = {**step_usage(index, self.num_codes), "temperature": tau}
-        return QuantizerOutput(
-            y @ self.codebook, index, aux, z_in, self.decode(index).detach(), stats
-        )
+        return QuantizerOutput(z_q, index, aux, z_in, rows.detach(), stats)
 
     def encode(self, z: Tensor) -> Tensor:
         """Give the index of the largest logit, (N, D) -> (N,)."""
@@ -88,10 +88,10 @@ class Gumbel(Quantizer):
 
     def decode(self, index: Tensor) -> Tensor:
         """Give the rows of the table, (N,) -> (N, D)."""
-        return F.embedding(index, self.codebook)
+        return self.codebook.index_select(0, index)
 
     def _logits(self, z: Tensor) -> Tensor:
         if self.project is not None:
             return self.project(z)
-        squares = self.codebook.square().sum(1)  # (K,)
-        return 2 * z @ self.codebook.T - squares - z.square().sum(1, keepdim=True)
+        # |z|^2 is the same for all rows, and nothing that is read of the logits
+        return torch.addmm(-self.codebook.square().sum(1), 2 * z, self.codebook.T)
