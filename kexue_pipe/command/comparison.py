@@ -45,7 +45,7 @@ def compare(suite: str) -> None:
     console().print(table)
     missing = {baseline(name) for name in own} - set(frame["variant"])
     for name in sorted(missing):
-        print(f"{name} is not finished: there is no baseline to compare with")
+        print(f"no baseline: {name} is neither in this run nor finished in the suite beside it")
 
 
 def baseline(name: str) -> str:
