@@ -159,7 +159,11 @@ def test_chinese_has_every_sentence_of_the_page_and_keeps_numbers():
     assert len(sentences) > 60 and not [s for s in sentences if s not in chinese.known]
     for english, translated in chinese.known.items():
         assert set(re.findall(r"\{\w+\}", english)) == set(re.findall(r"\{\w+\}", translated))
-    html = report.render(PLAN | {"nodes": PLAN["nodes"] | {"language": "zh"}}, SYNTHETIC.prepared())
+    tables = SYNTHETIC.prepared()
+    dead = tables["training"].filter(quantity="dead")
+    lengths = [dead.with_columns(quantity=pl.lit(name)) for name in ("latent_norm", "code_norm")]
+    tables |= {"training": pl.concat([tables["training"], *lengths])}
+    html = report.render(PLAN | {"nodes": PLAN["nodes"] | {"language": "zh"}}, tables)
     seen = ('<html lang="zh">', "长度外推</a></h2>", "查询与键按位置旋转")
     assert all(text in html for text in seen)
     titles = yaml.safe_load((TESTS.parent / "kexue_pipe/core/language_zh/charts.yaml").read_text())

@@ -165,3 +165,9 @@ def test_training_can_use_what_gained_cosines_start_with() -> None:
 def test_the_gradient_is_largest_far_beyond_the_estimate_of_the_post(num_keys, scale) -> None:
     assert gradient_scale.estimated(num_keys) == pytest.approx(scale, abs=0.01)
     assert min(gradient_scale.doubling(num_keys, draws=2)) > 0
+
+
+def test_linear_attention_starts_with_the_rank_of_averaging_and_softmax_with_more() -> None:
+    assert [causal_rank.share(n) * n for n in (64, 512)] == pytest.approx([21.06, 70.5], abs=0.01)
+    assert np.mean(causal_rank.above("elu1", 64, 16, draws=3)) == pytest.approx(1, abs=0.05)
+    assert min(causal_rank.above("softmax", 64, 16, draws=3)) > 1.3
