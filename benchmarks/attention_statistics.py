@@ -27,6 +27,7 @@ from kexue_pipe.graph.plans import component
 
 BACKENDS = ("rows", "online", "fused")
 FITS, FUSED = 2048, 16384
+GOAL = 1.5  # GiB, at any length
 SPREAD = 1.5  # of the input: scores vary by about 2, so that rows are neither uniform nor one key
 
 
@@ -70,7 +71,7 @@ def cost(backend: str, length: int, count: int) -> None:
     seconds = time.process_time() - start
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20
     text = f"{length:9} {backend:8}{len(metrics):9}{seconds:11.2f}{grown:13.3f}"
-    print(text, flush=True)
+    print(f"{text}  goal {GOAL}: {'met' if grown <= GOAL else 'not met'}", flush=True)
 
 
 def dense(length: int) -> None:

@@ -18,11 +18,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-import yaml
 from safetensors.numpy import save_file
 
 from kexue_pipe.core.tables import TABLES, write_table
@@ -31,7 +30,17 @@ from kexue_pipe.graph import compositions, workflow
 ROOT = Path(__file__).resolve().parents[1]
 GOALS = {"default": 2.0, 1000: 4.0, 10000: 20.0}  # seconds of a no-op and of a dry run
 TABLE, CHECKPOINT = "results/empty.parquet", "results/empty.safetensors"
+DRY = ("--dry-run", "--quiet")
 UNKNOWN = b"0" * 24  # stands in a table for the digest of the plan that it is made from
+
+
+class Cost(NamedTuple):
+    """What a command took."""
+
+    wall: float  # seconds of the clock
+    cpu: float  # seconds of the processor, with all processes that it waited for
+    memory: float  # largest resident size of one process, GiB
+    printed: str
 
 
 def finish(suite: str) -> None:
@@ -69,22 +78,34 @@ def _store(plan: dict[str, Any]) -> list[dict[str, str]]:
     return [{"file": str(path)} for path in paths]
 
 
-def snakemake(folder: str, suite: str, *flags: str) -> tuple[float, float, float, str]:
-    """Run Snakemake; give seconds, seconds of the processor, GiB and what it printed."""
-    command = [str(Path(sys.executable).with_name("snakemake")), "--snakefile", ROOT / "Snakefile"]
-    command += ["--workflow-profile", ROOT / "profiles/default", "--directory", folder, "-c1"]
+def run(folder: str, command: list[str]) -> Cost:
+    """Run a command in a folder; give what it and all that it started took, and its output."""
     start = time.perf_counter()
     with tempfile.TemporaryFile("w+") as text:
-        process = subprocess.Popen(
-            [*command, *flags, "--config", f"suite={suite}"], cwd=folder, stdout=text, stderr=text
-        )
+        process = subprocess.Popen(command, cwd=folder, stdout=text, stderr=text)
         _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
+        wall = time.perf_counter() - start
         text.seek(0)
         printed = text.read()
     if status:
         raise RuntimeError(printed[-2000:])
-    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20, printed
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20, printed)
+
+
+def snakemake(folder: str, suite: str, *flags: str) -> Cost:
+    """Run Snakemake on the workflow of this checkout, in a folder of its own."""
+    command = [str(Path(sys.executable).with_name("snakemake")), f"--snakefile={ROOT}/Snakefile"]
+    command += [f"--workflow-profile={ROOT}/profiles/default", f"--directory={folder}", "-c1"]
+    return run(folder, [*command, *flags, "--config", f"suite={suite}"])
+
+
+def synthetic(folder: str, variants: int) -> str:
+    """Write a suite of some number of variants; give its name."""
+    bases = ",".join(f"{1000 + i}.0" for i in range(variants))
+    path = Path(folder, f"results/suites/synthetic-{variants}.yaml")
+    path.parent.mkdir(parents=True)
+    path.write_text(f"sweeps: ['task=text position=rope position.base={bases}']")
+    return path.stem
 
 
 def measure(name: str | int) -> None:
@@ -92,26 +113,21 @@ def measure(name: str | int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         suite = str(name)
         if isinstance(name, int):
-            suite = f"synthetic-{name}"
-            bases = ",".join(f"{1000 + i}.0" for i in range(name))
-            lines = [f"task=text position=rope position.base={bases}"]
-            path = Path(folder, "results/suites", f"{suite}.yaml")
-            path.parent.mkdir(parents=True)
-            path.write_text(yaml.safe_dump({"sweeps": lines}))
+            suite = synthetic(folder, name)
         Path(folder, "results").mkdir(exist_ok=True)
-        cold = snakemake(folder, suite, "--dry-run", "--quiet")
-        dry = snakemake(folder, suite, "--dry-run", "--quiet")
-        command = [sys.executable, __file__, "--finish", suite]
-        subprocess.run(command, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True)
+        cold = snakemake(folder, suite, *DRY)
+        dry = snakemake(folder, suite, *DRY)
+        run(folder, [sys.executable, __file__, "--finish", suite])
         found = snakemake(folder, suite, "--dry-run")  # brings the plans up to date
-        assert "Nothing to be done" in found[3], found[3][-2000:]
+        assert "Nothing to be done" in found.printed, found.printed[-2000:]
         idle = snakemake(folder, suite)
         variants = len(list(Path(folder, "results/plans/evaluate").iterdir()))
-    for what, (wall, cpu, memory, _) in {"cold": cold, "dry run": dry, "no-op": idle}.items():
-        verdict = f"goal {GOALS[name]:.0f} s: {'met' if cpu <= GOALS[name] else 'not met'}"
-        if what == "cold":
-            verdict = f"{1e3 * (cpu - dry[1]) / variants:.0f} ms a variant to compose"
-        print(f"{name!s:>8} {what:8} {wall:8.1f} {cpu:8.1f} {memory:6.2f}  {verdict}", flush=True)
+        for what, cost in {"cold": cold, "dry run": dry, "no-op": idle}.items():
+            verdict = f"goal {GOALS[name]:.0f} s: {'met' if cost.cpu <= GOALS[name] else 'not met'}"
+            if what == "cold":
+                verdict = f"{1e3 * (cost.cpu - dry.cpu) / variants:.0f} ms a variant to compose"
+            row = f"{name!s:>8} {what:8} {cost.wall:8.1f} {cost.cpu:8.1f} {cost.memory:6.2f}"
+            print(f"{row}  {verdict}", flush=True)
 
 
 def main() -> None:
