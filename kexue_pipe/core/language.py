@@ -22,7 +22,7 @@ class Language:
         self.code = code
         self.known = _sentences(code)
         places = [(key, text) for key, text in self.known.items() if "{x}" in key]
-        self.patterns = [(re.escape(k).replace(r"\{x\}", r"(\S+)"), text) for k, text in places]
+        self.patterns = [(_pattern(key), text) for key, text in places]
 
     def __call__(self, text: str, **words: object) -> str:
         """Translate a sentence and put words into its places."""
@@ -35,11 +35,17 @@ class Language:
         return "".join(map(self, pieces))
 
     def _filled(self, text: str) -> str:
-        """Translate a sentence whose key has a place for any one word, as `layer {x}` has."""
+        """Translate a sentence whose key has places for other words, as `layer {x}` has."""
         for pattern, translated in self.patterns:
-            if found := re.fullmatch(pattern, text):
-                return translated.format(x=found[1])
+            if found := pattern.fullmatch(text):
+                return translated.format(**{k: self(v) for k, v in found.groupdict().items()})
         return text
+
+
+def _pattern(key: str) -> re.Pattern[str]:
+    """Make a pattern of a key: a place of one letter takes a word, one with a name some words."""
+    pattern = re.sub(r"\\\{(\w)\\\}", r"(?P<\1>\\S+)", re.escape(key))
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", pattern))
 
 
 @cache

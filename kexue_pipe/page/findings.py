@@ -99,7 +99,8 @@ def sentence(row: Row, language: str) -> str:
         parts.append(words["chosen"][rule.chosen][language])
     row["place"] = Language(language).title(theme.documents(row["task"], row["stream"]))
     if row["unit"] == "dB":
-        row["place"] = words["images"][language].format(**row)
+        stream = Language(language)(row["stream"])
+        row["place"] = words["images"][language].format(stream=stream)
     return "".join(part.format(**row) for part in [*parts, words["scope"][language]])
 
 

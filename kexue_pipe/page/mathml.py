@@ -73,6 +73,9 @@ class _Reader:
     def script(self, mark: str) -> str:
         """Set what stands after `_` or `^`: a group, a signed atom, or letters that are indices."""
         opening = self.text()
+        if opening == "*":  # a conjugate, no product
+            self.at += 1
+            return _operator("∗")
         if opening in CLOSING and opening != "[":
             self.at += 1
             return f"<mrow>{self.until(CLOSING[opening])}</mrow>"

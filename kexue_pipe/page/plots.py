@@ -7,6 +7,7 @@ strings are numbered, and the page puts rows together when it draws.
 import hashlib
 import importlib
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,21 +24,31 @@ SECTIONS = {
     "quantizers": "Quantizers",
     "costs": "Training and costs",
 }
+TOLD = ("level", "status", "text")  # columns of words, where others hold names
 
 
 class Store:
     """The data sets of one chart: a data transformer of Altair that keeps what it is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, language: Language) -> None:
+        self.language = language
         self.sets: dict[str, dict[str, Any]] = {}
         self.columns: dict[str, list[str]] = {}
 
     def __call__(self, frame: pl.DataFrame) -> dict[str, Any]:
-        columns = encode(frame)
+        columns = encode(self._told(frame))
         name = hashlib.sha256(json.dumps(columns).encode()).hexdigest()[:12]
         self.sets[name] = columns
         self.columns[name] = frame.columns
         return {"name": name}
+
+    def _told(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Translate the words that a chart writes beside its marks."""
+        words = [n for n in TOLD if frame.schema.get(n) == pl.String]
+        said = {n: frame[n].drop_nulls().unique().to_list() for n in words}
+        return frame.with_columns(
+            pl.col(n).replace({text: self.language(text) for text in said[n]}) for n in words
+        )
 
     def rows_of(self, frame: pl.DataFrame) -> list[str]:
         """Name the data sets that hold the rows of the frame, and not rules or labels beside it."""
@@ -95,7 +106,7 @@ def charts(
         if frame.is_empty():
             continue
         frame = theme.compact(frame)
-        store = Store()
+        store = Store(language)
         spec = _titled(_specification(module.draw, frame, knobs, store), language)
         title = _words(node, "title", language) or name
         caption = " ".join(_words(node, "caption", language).split())
@@ -132,7 +143,12 @@ def _titled(node: Any, language: Language) -> Any:
     if not isinstance(node, dict):
         return node
     said = {k for k in ("title", "subtitle", "text") if isinstance(node.get(k), str)}
-    return {k: language.title(v) if k in said else _titled(v, language) for k, v in node.items()}
+    titled = {k: language.title(v) if k in said else _titled(v, language) for k, v in node.items()}
+    if "labelExpr" in node:  # its words stand in quotes
+        titled["labelExpr"] = re.sub(
+            r"(?<=')[^']+(?=')", lambda m: language(m[0]), node["labelExpr"]
+        )
+    return titled
 
 
 def _seeds(frame: pl.DataFrame, language: Language) -> str:

@@ -85,6 +85,15 @@ def test_only_what_a_claim_says_is_translated_as_a_claim():
     assert not stale, f"language_zh/claims.yaml translates what no claim says: {sorted(stale)}"
 
 
+def test_reasons_are_those_of_components_in_the_sentences_around_them():
+    nodes = "".join(path.read_text() for path in cards.ROOT.glob("conf/**/*.yaml"))
+    stale = {key for key in keys("reasons") if "{x}" not in key and f'"{key}"' not in nodes}
+    assert not stale, f"language_zh/reasons.yaml translates what no _needs_ says: {sorted(stale)}"
+    reason = "attention=ssm does not go with position=rope, task=text: it is made of pictures"
+    said = "attention=ssm 不能与 position=rope, task=text 并用：它由图片组成"
+    assert Language("zh")(reason) == said
+
+
 def test_a_translation_keeps_the_code():
     for english, chinese in Language("zh").known.items():
         code = [sorted(re.findall(r"`[^`]+`", text)) for text in (english, chinese)]
