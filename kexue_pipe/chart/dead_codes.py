@@ -61,7 +61,7 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
         task, measure = part.select(PANEL).row(0)
         both = lengths.filter(task=task) if measure.endswith("norm") else part
         scale = drawing.value_scale(both, floor=0.0, ceiling=0.05)
-        x = alt.X("step:Q", title="optimizer step")
+        x = alt.X("step:Q", title="optimizer step").axis(tickCount=6)
         return drawing.layers(
             part, x, TITLES[measure], title=f"{task}: {measure}", pick=pick,
             encodings=encodings, small=True, scale=scale,

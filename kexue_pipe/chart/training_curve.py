@@ -58,7 +58,7 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
         task, measure, images = part.select(*PANEL, "images").row(0)
         unit = "squared error" if images else "nats per token"
         title = "training accuracy" if measure == "accuracy" else f"training loss ({unit})"
-        x = alt.X("step:Q", title="optimizer step")
+        x = alt.X("step:Q", title="optimizer step").axis(tickCount=6)
         return drawing.layers(
             part, x, title, title=f"{task}: {measure}", pick=pick, encodings=encodings, small=True
         )

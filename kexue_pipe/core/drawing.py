@@ -15,6 +15,8 @@ from kexue_pipe.core.theme import PALETTE, SHAPES, extent, tooltip
 
 Panel = alt.LayerChart | alt.FacetChart  # what `alt.layer` gives
 WIDTH, HEIGHT = 340, 260
+# a label in a legend: channels=8 for size.channels=8
+SHORTER = "replace(datum.label, regexp('(^|,)[a-z_]+[.]', 'g'), '$1')"
 
 
 def emphasise(frame: pl.DataFrame, panel: list[str], at: str, keep: int) -> pl.DataFrame:
@@ -51,7 +53,7 @@ def series(frame: pl.DataFrame, field: str = "label", title: str = "variant") ->
     domain = tuple(ranks[field])
     colours = tuple(PALETTE[rank % len(PALETTE)] for rank in order)
     shapes = tuple(SHAPES[rank // len(PALETTE) % len(SHAPES)] for rank in order)
-    legend = alt.Legend(title=title)
+    legend = alt.Legend(title=title, labelExpr=SHORTER)
     scales = (alt.Scale(domain=domain, range=which) for which in (colours, shapes))
     channels = (("color", alt.Color), ("shape", alt.Shape))
     return {
@@ -204,7 +206,7 @@ def end_names(
     for i in range(len(places) - 1, -1, -1):  # what is pushed over the top pushes back
         bound = high if i == len(places) - 1 else places[i + 1] - step
         places[i] = min(places[i], bound) if over else places[i]
-    short = pl.col(field).str.replace(r"^\w+=([^,=]*)$", "$1")
+    short = pl.col(field).str.replace_all(r"(^|,)\w+[.=]", "$1")
     names = ends.select(field, field_of(x), short=short, place=pl.Series(places))
     text = alt.Chart(names).mark_text(align="left", dx=8, limit=85, fontSize=10)
     return [
@@ -241,10 +243,11 @@ def guess_rule(frame: pl.DataFrame) -> list[alt.Chart]:
 
 
 def level_lines(frame: pl.DataFrame, x: alt.X) -> list[alt.Chart]:
-    """Draw each level as a thin dotted line with its name in the middle."""
+    """Draw each level of several points as a thin dotted line with its name in the middle."""
     if "level" not in frame.columns:
         return []
     rows = frame.filter(pl.col("level").is_not_null()).select("level", field_of(x), "mean", "unit")
+    rows = rows.filter(pl.len().over("level") > 1)
     if rows.is_empty():
         return []
     y = alt.Y("mean:Q")

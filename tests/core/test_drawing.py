@@ -47,13 +47,14 @@ def test_a_condition_gives_what_the_words_of_altair_give():
 
 @pytest.mark.parametrize("ends", [(1.0, 1.001, 1.002), (1.0, 1.9, 1.99), (1.0, 1.5, 2.0)])
 def test_names_at_the_ends_never_touch_and_stay_inside(ends):
-    frame = _lines({f"position=p{i}": end for i, end in enumerate(ends)})
+    labels = ("position=p0", "size.K=8,position=p1", "position=p2")
+    frame = _lines(dict(zip(labels, ends, strict=True)))
     scale, height = alt.Scale(domain=(0.0, 4.0)), 100
     names = drawing.end_names(
         frame, alt.X("x:Q"), scale, drawing.picker(frame), drawing.series(frame), height
     )
     rows = names[0].data
-    assert rows["short"].to_list() == ["p0", "p1", "p2"]
+    assert rows["short"].to_list() == ["p0", "K=8,p1", "p2"]
     gaps = rows["place"].diff().drop_nulls()
     assert (gaps >= 12 * 4.0 / height - 1e-9).all() and rows["place"].max() <= 4.0
 
