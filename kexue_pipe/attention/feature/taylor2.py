@@ -11,6 +11,7 @@ tradeoff" (arXiv 2402.18668), Based; the products of pairs are held once instead
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from kexue_pipe.core.linear_parts import Feature
 
@@ -19,23 +20,22 @@ class Taylor2(Feature):
     """All monomials up to the second degree."""
 
     turns_input = True
-    first: Tensor
-    second: Tensor
-    share: Tensor
+    one: Tensor
+    other: Tensor
 
     def __init__(self, *, head_width: int):
         super().__init__()
-        first, second = torch.triu_indices(head_width, head_width)
-        share = torch.where(first == second, 0.5, 1.0)
-        self.register_buffer("first", first, persistent=False)  # (D (D + 1) / 2,)
-        self.register_buffer("second", second, persistent=False)
-        self.register_buffer("share", share, persistent=False)
+        # one product with chosen columns is faster, both ways, than reading them by index
+        first, second = torch.triu_indices(head_width + 1, head_width + 1)  # (F,), 0 stands for 1
+        chosen = torch.eye(head_width + 1)
+        share = torch.where((first == second) & (first > 0), 0.5, 1.0)
+        self.register_buffer("one", chosen[:, first], persistent=False)  # (D + 1, F)
+        self.register_buffer("other", chosen[:, second] * share, persistent=False)
 
     def forward(self, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
         """Give the monomials of each."""
         return self._monomials(q), self._monomials(k)
 
     def _monomials(self, x: Tensor) -> Tensor:
-        x = x * x.shape[-1] ** -0.25
-        pairs = x[..., self.first] * (x[..., self.second] * self.share.sqrt())
-        return torch.cat((torch.ones_like(x[..., :1]), x, pairs), dim=-1)
+        x = pad(x * x.shape[-1] ** -0.25, (1, 0), value=1.0)
+        return (x @ self.one) * (x @ self.other.sqrt())
