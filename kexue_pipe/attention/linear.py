@@ -30,7 +30,7 @@ from torch import Tensor
 
 from kexue_pipe.core.attention_parts import Layout, row_slices, touches_scores
 from kexue_pipe.core.contracts import Attention, Position, RowBlock, State
-from kexue_pipe.core.linear_chunks import Stream, cut, mix, rows
+from kexue_pipe.core.linear_chunks import Near, Stream, cut, mix, rows
 from kexue_pipe.core.linear_parts import Decay, Feature, Readout, Update
 from kexue_pipe.core.share import share
 
@@ -159,11 +159,13 @@ class LinearAttention(Attention):
             )
         if self.feature.turns_input:
             q, k = turn(q, k)
+        closed = self.feature.closed and self.update.additive
+        near = Near(q, k, self.feature.overlap) if closed else None
         plain_q, plain_k = self.update.prepare(*self.feature(q, k))
         q, k = (plain_q, plain_k) if self.feature.turns_input else turn(plain_q, plain_k)
         decay, step_size = self.decay(x), self.decay.step_size(x)
         solve = None if self.update.additive else self.update.solve
         written = v if step_size is None else v * step_size
-        stream = Stream(k, written, decay, self.update.strength(x), solve)
+        stream = Stream(k, written, decay, self.update.strength(x), solve, near)
         sums = Stream(plain_k, torch.ones_like(v[..., :1]), decay)
         return _Reading(q, stream, plain_q, sums, v, step_size)

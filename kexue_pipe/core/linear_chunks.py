@@ -29,12 +29,20 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from kexue_pipe.core.linear_fades import Fades, fades_of, products
+from kexue_pipe.core.linear_fades import Fades, faded, fades_of, products
 
 _CHUNK = 64  # tokens
 _FINE_CHUNK = 32  # tokens, where every feature has a decay of its own
 
 Solve = Callable[[Tensor, Tensor | None], Tensor]
+
+
+class Near(NamedTuple):
+    """What gives the products of queries and keys in a chunk without features."""
+
+    q: Tensor  # (B, H, T, D)
+    k: Tensor  # (B, H, T, D)
+    overlap: Callable[[Tensor, Tensor], Tensor]
 
 
 class Stream(NamedTuple):
@@ -45,6 +53,7 @@ class Stream(NamedTuple):
     decay: Tensor | None = None  # (..., 1 or F) log decays
     strength: Tensor | None = None  # (..., 1) beta
     solve: Solve | None = None  # M of a chunk; None is the identity
+    near: Near | None = None  # where features share a decay, and there is no M
 
 
 class Chunks(NamedTuple):
@@ -65,12 +74,17 @@ def mix(q: Tensor, stream: Stream, size: int | None = None) -> Tensor:
     size = chunks.k.shape[3]
     q, v = _split(q, size), _split(stream.v, size)
     written = v if chunks.M is None else chunks.M @ v  # U if all states were zero
+    near = stream.near
+    if near is None:
+        P = products(q, chunks.k, fades)
+    else:
+        P = faded(near.overlap(_split(near.q, size), _split(near.k, size)), fades)
     if T <= size:
-        mixed = products(q, chunks.k, fades) @ written
+        mixed = P @ written
     else:
         states, written = _carry(chunks, written)
         seen = q if fades is None else q * fades.first
-        mixed = seen @ states + products(q, chunks.k, fades) @ written
+        mixed = seen @ states + P @ written
     return mixed.flatten(2, 3)[:, :, :T]
 
 

@@ -56,9 +56,16 @@ def fades_of(log: Tensor) -> Fades:
 
 def products(q: Tensor, k: Tensor, fades: Fades | None) -> Tensor:
     """Give P of queries and keys (..., c, F), (..., c, c)."""
-    if fades is None:
-        return (q @ k.mT).tril()
-    return _halves(q, k, fades.levels) if fades.pairs is None else (q @ k.mT) * fades.pairs
+    if fades is not None and fades.pairs is None:
+        return _halves(q, k, fades.levels)
+    return faded(q @ k.mT, fades)
+
+
+def faded(overlaps: Tensor, fades: Fades | None) -> Tensor:
+    """Give P of products without decay (..., c, c), where features share a decay."""
+    if fades is None or fades.pairs is None:
+        return overlaps.tril()
+    return overlaps * fades.pairs
 
 
 def _halves(q: Tensor, k: Tensor, levels: Sequence[Tensor]) -> Tensor:

@@ -11,10 +11,16 @@ class Feature(nn.Module):
     """The feature map of queries and keys."""
 
     turns_input = False  # positions rotate what the map reads, as it estimates a function of q.k
+    closed = False  # `overlap` is cheaper than the features
 
     def forward(self, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
         """Map queries and keys (B, H, T, D) to features (B, H, T, F)."""
         raise NotImplementedError
+
+    def overlap(self, q: Tensor, k: Tensor) -> Tensor:
+        """Give the products phi(q) . phi(k) of all pairs, (..., c, D) -> (..., c, c)."""
+        phi_q, phi_k = self(q, k)
+        return phi_q @ phi_k.mT
 
 
 class Decay(nn.Module):

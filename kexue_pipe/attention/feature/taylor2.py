@@ -20,6 +20,7 @@ class Taylor2(Feature):
     """All monomials up to the second degree."""
 
     turns_input = True
+    closed = True
     one: Tensor
     other: Tensor
 
@@ -35,6 +36,10 @@ class Taylor2(Feature):
     def forward(self, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
         """Give the monomials of each."""
         return self._monomials(q), self._monomials(k)
+
+    def overlap(self, q: Tensor, k: Tensor) -> Tensor:
+        """Give 1 + s + s^2 / 2 as ((1 + s)^2 + 1) / 2."""
+        return ((q * q.shape[-1] ** -0.5) @ k.mT + 1).square() / 2 + 0.5
 
     def _monomials(self, x: Tensor) -> Tensor:
         x = pad(x * x.shape[-1] ** -0.25, (1, 0), value=1.0)
