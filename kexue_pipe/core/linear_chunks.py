@@ -32,7 +32,7 @@ from torch.nn.functional import pad
 from kexue_pipe.core.linear_fades import Fades, faded, fades_of, products
 
 _CHUNK = 64  # tokens
-_FINE_CHUNK = 32  # tokens, where every feature has a decay of its own
+_FINE_CHUNK = 32  # tokens, where every feature has a decay of its own, or a chunk is solved
 
 Solve = Callable[[Tensor, Tensor | None], Tensor]
 
@@ -129,9 +129,10 @@ def _fall(x: Tensor, log: Tensor | None) -> Tensor:
     return x if log is None else x * log.to(x.dtype).exp()
 
 
-def _chunk_size(T: int, decay: Tensor | None) -> int:
-    most = _CHUNK if decay is None or decay.shape[-1] == 1 else _FINE_CHUNK
-    return min(most, 1 << (T - 1).bit_length())  # a power of two halves evenly
+def _chunk_size(stream: Stream) -> int:
+    fine = stream.solve or (stream.decay is not None and stream.decay.shape[-1] > 1)
+    # a power of two halves evenly
+    return min(_FINE_CHUNK if fine else _CHUNK, 1 << (stream.k.shape[2] - 1).bit_length())
 
 
 def _split(x: Tensor, size: int) -> Tensor:
@@ -146,7 +147,7 @@ def cut(stream: Stream, size: int | None = None) -> Chunks:
 
 
 def _cut(stream: Stream, size: int | None) -> tuple[Chunks, Fades | None]:
-    size = size or _chunk_size(stream.k.shape[2], stream.decay)
+    size = size or _chunk_size(stream)
     if stream.decay is not None and stream.decay.shape[-1] > 1:
         size = 1 << (size - 1).bit_length()
     k = _split(stream.k, size)
