@@ -120,7 +120,7 @@ class LinearAttention(Attention):
             return q, k[:, :, 1:]
 
         read = self._read(x, here, position, turn)
-        k, v, decay, strength, _ = read.stream
+        k, v, decay, strength = read.stream[:4]
         fade = 1.0 if decay is None else decay.exp().mT  # (B, H, 1 or F, 1)
         past, total = state  # (B, H, F, D), (B, H, F, 1)
         past = self.update.step(past * fade, k, v, strength)
