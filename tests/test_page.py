@@ -13,6 +13,7 @@ import pytest
 from tests import pages
 from tests.browser import Browser
 
+CHINESE = {"language": "zh"}
 PICKED = "views.get('{}').view.data('pick_store').map(t => t.values[0])"
 
 
@@ -46,6 +47,14 @@ def test_every_chart_is_drawn_without_complaint_or_request(browser, page, charts
     assert browser.run("document.querySelectorAll('.plot[data-drawn=true] svg').length") == charts
     assert browser.complaints() == [] and browser.requests() == [page.as_uri()]
     assert browser.run("document.querySelectorAll('.plot .error').length") == 0
+
+
+def test_every_chart_is_drawn_in_chinese(started, tmp_path):
+    chinese = pages.page(tmp_path, pages.evil_tables(), nodes=pages.PLAN["nodes"] | CHINESE)
+    started.open(chinese)
+    charts = chinese.read_text().count('<figure class="chart"')
+    assert started.run("document.querySelectorAll('.plot[data-drawn=true] svg').length") == charts
+    assert started.run("document.querySelectorAll('.plot .error').length") == 0
 
 
 def test_the_first_chart_is_there_within_two_seconds(browser, page):

@@ -146,7 +146,7 @@ def _titled(node: Any, language: Language) -> Any:
     titled = {k: language.title(v) if k in said else _titled(v, language) for k, v in node.items()}
     if "labelExpr" in node:  # its words stand in quotes
         titled["labelExpr"] = re.sub(
-            r"(?<=')[^']+(?=')", lambda m: language(m[0]), node["labelExpr"]
+            "'([^']*)'", lambda literal: f"'{language(literal[1])}'", node["labelExpr"]
         )
     return titled
 
