@@ -14,7 +14,6 @@ import altair as alt
 import polars as pl
 
 from kexue_pipe.core import drawing, statistics
-from kexue_pipe.core.spelling import split_name
 
 PANEL = ["task", "split", "measure"]
 MEASURES = {"used": 0, "over 1 %": 1, "perplexity / K": 2}  # in the order of panels
@@ -29,12 +28,7 @@ def data(tables: dict[str, pl.DataFrame], *, min_tokens: float, budgets: list[st
     which a split has `min_tokens` for each code.
     """
     variants = tables["variants"].select("variant", "quantizer", *statistics.IDENTITY)
-    families = [
-        ",".join(part for part in split_name(suffix) if part.partition("=")[0] not in budgets)
-        or f"quantizer={quantizer}"
-        for suffix, quantizer in variants.select("suffix", "quantizer").iter_rows()
-    ]
-    variants = variants.with_columns(pl.Series("family", families, pl.String))
+    variants = statistics.families(variants, budgets)
     codes = tables["codes"].filter(pl.col("level") == "joint", pl.col("num_codes") > 0)
     codes = codes.join(variants.drop("quantizer"), on="variant")
     per_code = pl.col("n_tokens") / pl.col("num_codes")

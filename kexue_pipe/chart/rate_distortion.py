@@ -20,13 +20,17 @@ import polars as pl
 from kexue_pipe.core import drawing, statistics, theme
 
 PANEL = ["task", "split"]
+SWEPT = (700, 400)  # of a panel with many curves
 SLOPE = 20 * log10(2)  # dB that a bit is worth
 
 
-def data(tables: dict[str, pl.DataFrame], *, bounded: str, sigma: float) -> pl.DataFrame:
+def data(
+    tables: dict[str, pl.DataFrame], *, bounded: str, sigma: float, budgets: list[str]
+) -> pl.DataFrame:
     """Give mean quality with its interval and both rates, then what to compare with as `level`.
 
     The quality of the task `bounded` is its SNR, with the sigma of the variant's name, if any.
+    Variants of one `family` differ in the knobs of `budgets` only, which buy quality for rate.
     """
     own = pl.col("variant").str.extract(r"task\.sigma=([^,]+)").cast(pl.Float64).fill_null(sigma)
     known, power = pl.col("task") == bounded, 10 * (4 / own**2).log10()
@@ -38,6 +42,8 @@ def data(tables: dict[str, pl.DataFrame], *, bounded: str, sigma: float) -> pl.D
     frame = statistics.over_seeds(runs, by).join(
         rates, on=["split", "variant"], maintain_order="left"
     )
+    family = statistics.families(tables["variants"], budgets).select("variant", "family")
+    frame = frame.join(family, on="variant", maintain_order="left")
     coded = pl.col("nominal").is_finite()
     frame = frame.with_columns(
         continuous=~coded,
@@ -55,15 +61,24 @@ def data(tables: dict[str, pl.DataFrame], *, bounded: str, sigma: float) -> pl.D
 
 
 def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
-    """Draw one panel for each split; hollow: entropy rate, filled: nominal rate of the same run."""
+    """Draw one panel for each split; hollow: entropy rate, filled: nominal rate of the same run.
+
+    Where budgets are swept, a family is one series, and a line joins its nominal rates.
+    """
     frame = frame.with_columns(emphasis=pl.lit(True), extension=pl.lit("none"))
     quantizers = drawing.lines(frame)
-    encodings, pick = drawing.series(quantizers), drawing.picker(quantizers)
+    swept = quantizers["family"].n_unique() < quantizers["label"].n_unique()
+    names = ("family", "quantizer") if swept else ("label", "variant")
+    rank = pl.col("order").min().over(names[0]).rank("dense").cast(pl.Int64) - 1
+    quantizers = quantizers.with_columns(order=rank)
+    encodings, pick = drawing.series(quantizers, *names), drawing.picker(quantizers, names[0])
     opacity = drawing.choose(alt.OpacityValue, pick, 1.0, 0.1)
     told = ("label", "mean", "low", "high", "nominal", "entropy", "short", "k")
 
     def panel(whole: pl.DataFrame) -> drawing.Panel:
         part, levels = drawing.lines(whole), whole.filter(pl.col("level").is_not_null())
+        many = part["family"].n_unique() < part["label"].n_unique()
+        width, height = SWEPT if many else (drawing.WIDTH, drawing.HEIGHT)
         coders, bound = levels.filter(pl.col("mean").is_null()), levels.drop_nulls("mean")
         known = part["known"].any()
         y, rate = ("SNR (dB)", "bits per number") if known else ("PSNR (dB)", "bits per pixel")
@@ -78,6 +93,7 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
         every = base.transform_filter("!datum.continuous")
         coded = every.transform_filter("datum.seed === null")
         both = coded.transform_filter("datum.entropy !== null")
+        curve = coded.mark_line(strokeWidth=1.6, clip=True).encode(x=x)
         link = both.mark_rule(strokeWidth=1).encode(x=x, x2=alt.X2("entropy"))
         error = coded.transform_filter("datum.low !== null").mark_rule(strokeWidth=2, clip=True)
         error = error.encode(x=x, y=alt.Y("low:Q", title=y), y2=alt.Y2("high"))
@@ -90,12 +106,12 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
         free = base.transform_filter("datum.continuous && datum.seed === null")
         line = free.mark_rule(strokeDash=[6, 3], strokeWidth=1.5)
         line = line.encode(tooltip=theme.tooltip(means, *told[:4], "k"))
-        beside = [*_rules(coders, x, y, scale), *_bound(bound, x, y, scale)]
-        layers = (*beside, line, link, error, single, hollow, full)
+        beside = [*_rules(coders, x, y, scale, height), *_bound(bound, x, y, scale)]
+        layers = (*beside, line, *[curve][:swept], link, error, single, hollow, full)
         title = f"{part['task'][0]}: {part['split'][0]}"
-        return alt.layer(*layers, width=drawing.WIDTH, height=drawing.HEIGHT, title=title)
+        return alt.layer(*layers, width=width, height=height, title=title)
 
-    return drawing.panels(frame, PANEL, panel, pick)
+    return drawing.panels(frame, PANEL, panel, pick, columns=1 if swept else 2)
 
 
 def _rate(name: str, title: str, part: pl.DataFrame, coders: pl.DataFrame) -> alt.X:
@@ -112,10 +128,12 @@ def _rate(name: str, title: str, part: pl.DataFrame, coders: pl.DataFrame) -> al
     return alt.X(f"{name}:Q", title=title, scale=scale).axis(values=ticks, format=".3~g")
 
 
-def _rules(coders: pl.DataFrame, x: alt.X, y: str, scale: alt.Scale) -> list[alt.Chart]:
+def _rules(
+    coders: pl.DataFrame, x: alt.X, y: str, scale: alt.Scale, height: int
+) -> list[alt.Chart]:
     """Draw a named vertical rule for each coder; the cheaper one ends above the dearer's name."""
     low, high = scale.domain
-    step = 13 * (high - low) / drawing.HEIGHT
+    step = 13 * (high - low) / height
     rows = coders.sort("nominal", descending=True).select("level", "nominal")
     rows = rows.with_columns(place=low + step * (0.5 + pl.int_range(pl.len())))
     base = alt.Chart(rows).encode(x=x)

@@ -14,6 +14,7 @@ import polars as pl
 from scipy.special import stdtrit
 
 from kexue_pipe.core.checkpoints import by_checkpoint
+from kexue_pipe.core.spelling import split_name
 
 MIN_SEEDS = 3  # no interval below
 SMALLEST = {"bits": 0.05, "accuracy": 0.01, "dB": 0.2, "nats": 0.05}  # that matters, by unit
@@ -199,6 +200,16 @@ def effective_over_seeds(each: pl.DataFrame, runs: pl.DataFrame, by: list[str]) 
         .with_columns((2.0 ** pl.col(name) * start).alias(name) for name in ("mean", "low", "high"))
         .with_columns(pl.col("low", "high").clip(start, end))
     )
+
+
+def families(variants: pl.DataFrame, budgets: list[str]) -> pl.DataFrame:
+    """Add the `family` of each variant: its name without task, size and the knobs of `budgets`."""
+    names = [
+        ",".join(part for part in split_name(suffix) if part.partition("=")[0] not in budgets)
+        or f"quantizer={quantizer}"
+        for suffix, quantizer in variants.select("suffix", "quantizer").iter_rows()
+    ]
+    return variants.with_columns(pl.Series("family", names, pl.String))
 
 
 def psnr(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:

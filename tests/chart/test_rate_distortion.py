@@ -72,3 +72,25 @@ def test_gaussian_numbers_are_drawn_below_their_bound(tables, knobs_of, knob, si
 def test_sigma_is_that_of_the_task(knobs_of):
     conf = Path(__file__).parents[2] / "conf" / "task" / "gaussian.yaml"
     assert yaml.safe_load(conf.read_text())["sigma"] == knobs_of("rate_distortion")["sigma"]
+
+
+def test_budgets_of_one_quantizer_are_joined(tables, knobs_of):
+    old, new = "task=patches,quantizer=fsq", "task=patches,quantizer.K=1024,quantizer=fsq"
+    names = {"variant": new, "suffix": "quantizer.K=1024,quantizer=fsq", "order": 99}
+    names["label"] = names["suffix"]
+    more = {
+        kind: pl.concat([frame, frame.filter(variant=old).with_columns(
+            pl.lit(text).cast(frame.schema[name]).alias(name)
+            for name, text in names.items() if name in frame.columns
+        )])
+        for kind, frame in tables.items()
+        if "variant" in frame.columns
+    }  # fmt: skip
+    drawn = {}
+    for name, given in (("one", tables), ("swept", tables | more)):
+        frame = rate_distortion.data(given, **knobs_of("rate_distortion"))
+        drawn[name] = str(rate_distortion.draw(theme.compact(frame)).to_dict())
+    assert frame.filter(family="quantizer=fsq")["label"].n_unique() == 2
+    assert "'pick_family'" in drawn["swept"] and "'pick_family'" not in drawn["one"]
+    curves = [text.count("'type': 'line', 'clip': True") for text in drawn.values()]
+    assert curves == [0, 2]  # one for each split
