@@ -15,8 +15,9 @@ from kexue_pipe.core.theme import PALETTE, SHAPES, extent, tooltip
 
 Panel = alt.LayerChart | alt.FacetChart  # what `alt.layer` gives
 WIDTH, HEIGHT = 340, 260
-# a label in a legend: channels=8 for size.channels=8
-SHORTER = "replace(datum.label, regexp('(^|,)[a-z_]+[.]', 'g'), '$1')"
+# a label in a legend: K=64,fsq,channels=8 for quantizer.K=64,quantizer=fsq,size.channels=8
+_CHOICE = "replace(datum.label, regexp(',[a-z_]+=', 'g'), ',')"
+SHORTER = f"replace({_CHOICE}, regexp('(^|,)[a-z_]+[.]', 'g'), '$1')"
 
 
 def emphasise(frame: pl.DataFrame, panel: list[str], at: str, keep: int) -> pl.DataFrame:
@@ -53,7 +54,7 @@ def series(frame: pl.DataFrame, field: str = "label", title: str = "variant") ->
     domain = tuple(ranks[field])
     colours = tuple(PALETTE[rank % len(PALETTE)] for rank in order)
     shapes = tuple(SHAPES[rank // len(PALETTE) % len(SHAPES)] for rank in order)
-    legend = alt.Legend(title=title, labelExpr=SHORTER)
+    legend = alt.Legend(title=title, labelExpr=SHORTER, labelLimit=130)
     scales = (alt.Scale(domain=domain, range=which) for which in (colours, shapes))
     channels = (("color", alt.Color), ("shape", alt.Shape))
     return {
