@@ -8,6 +8,7 @@ K > N codes a step can't use all, and they compare steps, not quantizers.
 
 from math import exp
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,9 +22,7 @@ def step_usage(index: Tensor, num_codes: int) -> dict[str, float]:
 
 def usage_of_counts(n: Tensor) -> dict[str, float]:
     """Give the used share of the codes and the perplexity of counts (K,)."""
-    codes = torch.bincount(n).double()  # how many codes have each count: far fewer numbers than K
-    count = torch.arange(len(codes), device=n.device, dtype=torch.float64)
-    total, spread, unused = torch.stack(
-        [codes @ count, codes @ torch.xlogy(count, count), codes[0]]
-    ).tolist()
-    return {"used": (len(n) - unused) / len(n), "perplexity": total * exp(-spread / total)}
+    codes = np.bincount(n.cpu().numpy())  # how many codes have each count: far fewer than K
+    count = np.arange(len(codes))
+    total, spread = int(codes @ count), float(codes @ (count * np.log(np.maximum(count, 1))))
+    return {"used": (len(n) - int(codes[0])) / len(n), "perplexity": total * exp(-spread / total)}

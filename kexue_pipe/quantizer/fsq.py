@@ -119,7 +119,7 @@ class FSQ(Quantizer):
         self.register_buffer("bounds", rows.T.contiguous(), persistent=False)  # (6, d)
         self.register_buffer("levels", torch.tensor(self.digits), persistent=False)
         self.register_buffer("last", self.levels - 1.0, persistent=False)  # digits
-        self.register_buffer("weights", digit_weights(self.levels), persistent=False)
+        self.register_buffer("weights", digit_weights(self.levels).double(), persistent=False)
 
     def forward(
         self, z: Tensor, generator: torch.Generator, progress: float = 1.0
@@ -127,13 +127,14 @@ class FSQ(Quantizer):
         """Round each coordinate, or add noise in training with `mode` noise."""
         bound = self._bound(z)
         squashed = self._squashed(z, bound)  # (N, d)
-        u = _coordinates(squashed, bound)
-        digits = self._digits(u)  # whole numbers, of the type of u
+        digits = self._digits(squashed, bound)  # whole numbers, of the type of z
         index = weigh_digits(digits, self.weights)  # (N,)
-        z_in, q = _value(u, bound), _value(digits, bound)
-        z_q = straight_through(z_in, q)
+        start, gain = (bound.offset - bound.middle) / bound.radius, bound.scale / bound.radius
+        z_in, q = torch.addcmul(start, squashed, gain), _value(digits, bound)
         if self.noisy and self.training:
-            z_q = _value(u + level_noise(u, generator), bound)
+            z_q = z_in + level_noise(q, generator) / bound.radius
+        else:
+            z_q = straight_through(z_in, q)
         stats = {}
         if self.training:
             stats = step_usage(index, self.num_codes) | {"saturated": self._saturated(squashed)}
@@ -142,7 +143,7 @@ class FSQ(Quantizer):
     def encode(self, z: Tensor) -> Tensor:
         """Give the joint index, first coordinate fastest, (N, d) -> (N,)."""
         bound = self._bound(z)
-        digits = self._digits(_coordinates(self._squashed(z, bound), bound))
+        digits = self._digits(self._squashed(z, bound), bound)
         return weigh_digits(digits, self.weights)
 
     def decode(self, index: Tensor) -> Tensor:
@@ -158,16 +159,13 @@ class FSQ(Quantizer):
         return self.squash(torch.addcmul(bound.shift, columns, bound.slope))
 
     def _saturated(self, squashed: Tensor) -> float:
-        far = (squashed.detach() - self.middle).abs_() > NEAR_END * (1 - self.middle)
-        return int(far.count_nonzero()) / far.numel()
+        far = (squashed.detach() - self.middle).abs_().gt_(NEAR_END * (1 - self.middle))
+        return float(far.mean())  # of zeros and ones
 
-    def _digits(self, u: Tensor) -> Tensor:
-        rounded = self.round(u.detach()).clamp_(min=0)
+    def _digits(self, squashed: Tensor, bound: Bound) -> Tensor:
+        u = torch.addcmul(bound.offset, squashed.detach(), bound.scale)
+        rounded = self.round(u).clamp_(min=0)
         return torch.minimum(rounded, self.last)
-
-
-def _coordinates(squashed: Tensor, bound: Bound) -> Tensor:
-    return torch.addcmul(bound.offset, squashed, bound.scale)
 
 
 def _value(u: Tensor, bound: Bound) -> Tensor:

@@ -23,6 +23,8 @@ from torch import Tensor, nn
 from kexue_pipe.core.contracts import Quantizer, QuantizerOutput
 from kexue_pipe.core.step_usage import LOGGED, step_usage
 
+_LEAST = 2.0**-25  # of a uniform variable in float32, which may be 0
+
 
 class Gumbel(Quantizer):
     """A choice of table rows that is random in training and certain in evaluation."""
@@ -69,8 +71,9 @@ class Gumbel(Quantizer):
             q = self.decode(index).detach()
             return QuantizerOutput(q, index, aux, z_in, q)
         tau = self.tau_start * (self.tau_end / self.tau_start) ** progress
-        draws = torch.empty(logits.shape, device=generator.device).exponential_(generator=generator)
-        noisy = logits - draws.to(z).log_()  # -ln of an exponential variable is Gumbel
+        draws = torch.rand(logits.shape, generator=generator, device=generator.device)
+        # a generator draws exponential variables four times as slowly as their quantiles
+        noisy = logits - draws.clamp_(min=_LEAST).log_().neg_().to(z).log_()
         index = noisy.detach().max(1).indices
         y = (noisy / tau).softmax(1)
         rows = self.decode(index)  # (N, D)

@@ -76,8 +76,9 @@ def test_reference_package_draws_other_codes_at_another_temperature():
 
 def soft_choice(quantizer, z, seed, tau):
     """Give y by the definition, from the same draws."""
-    noise = torch.empty(len(z), K).exponential_(generator=draws(seed))
-    return ((logits_of(quantizer, z) - noise.double().log()) / tau).softmax(1)
+    uniform = torch.rand(len(z), K, generator=draws(seed)).clamp(min=2**-25)
+    gumbel = -(-uniform.log()).double().log()
+    return ((logits_of(quantizer, z) + gumbel) / tau).softmax(1)
 
 
 def test_soft_value_is_the_mixture_and_hard_value_is_the_row():
