@@ -136,8 +136,8 @@ class Text(Sampled):
         places = np.cumsum(np.maximum(sizes + 1 - room, 0))
         if not len(places) or places[-1] == 0:
             raise ValueError(
-                f"{self.path or 'the packaged text'}: no document of the {split} part has {room} bytes "
-                f"(the longest has {sizes.max(initial=0)}); give a longer text by task.path, or "
+                f"{self.path or 'the packaged text'}: no document of the {split} part has {room} "
+                f"bytes (the longest has {sizes.max(initial=0)}); give a longer text by task.path, or "
                 f"lower size.train_length or task.evaluate.max_factor"
             )
         return places
