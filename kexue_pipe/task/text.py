@@ -137,7 +137,7 @@ class Text(Sampled):
         if not len(places) or places[-1] == 0:
             raise ValueError(
                 f"{self.path or 'the packaged text'}: no document of the {split} part has {room} "
-                f"bytes (the longest has {sizes.max(initial=0)}); give a longer text by task.path, or "
+                f"bytes (the longest has {sizes.max(initial=0)}); give a longer one, or "
                 f"lower size.train_length or task.evaluate.max_factor"
             )
         return places
