@@ -15,8 +15,8 @@ names its own.
 import torch
 from torch import Tensor
 
-from kexue_pipe.core.attention_parts import row_slices, touches_scores
-from kexue_pipe.core.contracts import Position
+from kexue_pipe.core.attention_parts import LatentLayout, remember, row_slices, touches_scores
+from kexue_pipe.core.contracts import Position, State
 from kexue_pipe.core.scored_attention import ScoredAttention
 
 _WINDOW_ROWS = 128  # fewer rows a block cost more in calls than they save in unseen keys
@@ -78,3 +78,25 @@ class SoftmaxAttention(ScoredAttention):
             q = torch.cat([q.double(), torch.ones_like(q[..., :1]).double()], -1)
             k = torch.cat([k.double(), bias.mT.double().expand(*k.shape[:-1], 1)], -1)
         return q, k, v
+
+    def step(
+        self, x: Tensor, pos: Tensor, position: Position, state: State
+    ) -> tuple[Tensor, State]:
+        """Mix what the token sees; latents are not expanded where that is the same."""
+        if not isinstance(self.layout, LatentLayout):
+            return super().step(x, pos, position, state)
+        query = torch.tensor([len(pos) - 1], device=x.device)
+        plain_q = self.layout.queries(x)  # (B, H, 1, D)
+        q, k = self.scale(plain_q, plain_q, self.mask.count(query))
+        replaced = position.scores(q, q, pos[-1:], pos[-1:]) is not None
+        if replaced or k is not plain_q:
+            return super().step(x, pos, position, state)
+        kept, keys = remember(self.mask, state[0], self.layout.compress(x), len(pos) - 1)
+        latent, shared = self.layout.part(kept)  # (B, 1, S, L), (B, 1, S, r D)
+        wide_q, turned_q = self.layout.absorb(q)
+        turned_q, turned_k = position.rotate(turned_q, shared, pos[-1:], pos[keys])
+        scores = turned_q @ turned_k.mT + wide_q @ latent.mT  # (B, H, 1, S)
+        bias = position.bias(plain_q, pos[-1:], pos[keys])
+        scores = scores if bias is None else scores + bias
+        weights = self.weights(scores, self.mask.visible(query, keys))
+        return self.merge(self.layout.mixed_values(weights @ latent)), (kept,)

@@ -107,7 +107,7 @@ def draw(frame: pl.DataFrame, **_: Any) -> alt.ConcatChart:
         line = free.mark_rule(strokeDash=[6, 3], strokeWidth=1.5)
         line = line.encode(tooltip=theme.tooltip(means, *told[:4], "k"))
         beside = [*_rules(coders, x, y, scale, height), *_bound(bound, x, y, scale)]
-        layers = (*beside, line, *[curve][:swept], link, error, single, hollow, full)
+        layers = (*beside, line, *([curve] if many else []), link, error, single, hollow, full)
         title = f"{part['task'][0]}: {part['split'][0]}"
         return alt.layer(*layers, width=width, height=height, title=title)
 

@@ -47,6 +47,22 @@ class Layout(nn.Module):
         raise NotImplementedError
 
 
+class LatentLayout(Layout):
+    """A layout whose keys and values are maps of one latent of L numbers, which decoding keeps."""
+
+    def part(self, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """Give latents (B, 1, S, L) and shared parts of keys (B, 1, S, r D) of what is kept."""
+        raise NotImplementedError
+
+    def absorb(self, q: Tensor) -> tuple[Tensor, Tensor]:
+        """Give what meets latents (B, H, T, L) and shared parts (B, H, T, r D) of the queries."""
+        raise NotImplementedError
+
+    def mixed_values(self, mixed: Tensor) -> Tensor:
+        """Give mixed values of mixed latents, (B, H, T, L) -> (B, H, T, D)."""
+        raise NotImplementedError
+
+
 class Scale(nn.Module):
     """The factor of the content scores, folded into queries and keys before they are rotated."""
 

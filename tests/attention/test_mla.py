@@ -2,7 +2,9 @@ import pytest
 import torch
 from hydra.utils import instantiate
 
+from kexue_pipe.attention.softmax import SoftmaxAttention
 from kexue_pipe.core.contracts import Position
+from kexue_pipe.core.scored_attention import ScoredAttention
 from kexue_pipe.extension.rerope import Folded
 from kexue_pipe.graph.compose import apply, resolve
 from kexue_pipe.graph.plans import component
@@ -11,6 +13,7 @@ from kexue_pipe.position.alibi import Alibi
 from kexue_pipe.position.cope import Cope
 from kexue_pipe.position.rope_partial import RopePartial
 
+EXPANDING = ScoredAttention.step  # whatever the layout
 B, H, D = 2, 4, 16  # as at size=smoke
 PARTIAL = RopePartial(head_width=D, base=100.0, fraction=0.5)
 ALIBI = Alibi(num_heads=H, max_exponent=8.0)
@@ -27,10 +30,10 @@ def build(words):
     return attention
 
 
-def decode(attention, x, pos, position):
+def decode(step, attention, x, pos, position):
     state, rows = attention.init_state(B), []
     for t in range(x.shape[1]):
-        row, state = attention.step(x[:, t, None], pos[: t + 1], position, state)
+        row, state = step(attention, x[:, t, None], pos[: t + 1], position, state)
         rows.append(row)
     return torch.cat(rows, dim=1), state[0]
 
@@ -41,10 +44,9 @@ def check(attention, position, length):
     width = attention.layout.down.in_features
     x = torch.randn(B, length, width, generator=generator, dtype=torch.float64)
     pos = torch.arange(length, dtype=torch.float64)
-    expanded = attention._expanded()
     with torch.no_grad():
-        absorbed, kept = decode(attention, x, pos, position)
-        by_heads, same = decode(expanded, x, pos, position)
+        absorbed, kept = decode(SoftmaxAttention.step, attention, x, pos, position)
+        by_heads, same = decode(EXPANDING, attention, x, pos, position)
         whole = attention(x, pos, position)
     torch.testing.assert_close(absorbed, by_heads, rtol=0, atol=1e-10)
     torch.testing.assert_close(absorbed, whole, rtol=0, atol=1e-10)
@@ -55,15 +57,12 @@ def check(attention, position, length):
 
 @pytest.fixture
 def expansions(monkeypatch):
-    """Which lengths were expanded by steps of the latent attention itself."""
-    from kexue_pipe.core.scored_attention import ScoredAttention
-
-    found, step = [], ScoredAttention.step
+    """Which lengths were expanded by steps of softmax attention."""
+    found = []
 
     def counted(self, x, pos, position, state):
-        if hasattr(self, "expanded"):
-            found.append(len(pos))
-        return step(self, x, pos, position, state)
+        found.append(len(pos))
+        return EXPANDING(self, x, pos, position, state)
 
     monkeypatch.setattr(ScoredAttention, "step", counted)
     return found

@@ -12,8 +12,9 @@
     L = l D, L'    widths of the latents, in `latent_factor` and `query_factor` times D
 
 Decoding keeps c and W_kr x. A position turns at most the first r D channels (partial RoPE), so the
-rest of q.k is (W_kc^T W_qc c'_i) . c_j, and `attention=mla` decodes without expanding keys and
-values; other attentions with this layout expand what is kept in each step.
+rest of q.k is (W_kc^T W_qc c'_i) . c_j: softmax attention decodes as if it were multi-query, with
+what is kept as its one key and value. A scale that changes keys (`qknorm`), and a position that
+replaces the scores (CoPE), need the keys of the heads: there each step expands all that is kept.
 
 Source: DeepSeek-AI, "DeepSeek-V2: A Strong, Economical, and Efficient Mixture-of-Experts Language
 Model" (arXiv 2405.04434); the norms are those of its released code.
@@ -27,13 +28,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from kexue_pipe.core.attention_parts import Layout
+from kexue_pipe.core.attention_parts import LatentLayout
 from kexue_pipe.core.norm import RMSNorm
 
 _EPS = 1e-6  # of the norms
 
 
-class MultiHeadLatent(Layout):
+class MultiHeadLatent(LatentLayout):
     """Down to a latent and a shared part of the key, up to the heads."""
 
     def __init__(
@@ -91,8 +92,8 @@ class MultiHeadLatent(Layout):
         shared, own = q.split([self.shared, self.head_width - self.shared], dim=-1)
         return own @ self._maps()[0], shared
 
-    def values(self, mixed: Tensor) -> Tensor:
-        """Give the mixed values (B, H, T, D) of mixed latents (B, H, T, L)."""
+    def mixed_values(self, mixed: Tensor) -> Tensor:
+        """Give mixed values of mixed latents, (B, H, T, L) -> (B, H, T, D)."""
         return mixed @ self._maps()[1].mT
 
     def _maps(self) -> tuple[Tensor, Tensor]:
