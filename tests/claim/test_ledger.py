@@ -45,14 +45,19 @@ def test_a_claim_that_is_tried_says_when_it_holds_and_why(name: str) -> None:
         return
     leaves = [leaf for side in ("left", "right") for leaf in estimate.leaves(claim[side])]
     assert leaves
-    for leaf in leaves:
-        words = claim["measure"] | {k: v for k, v in leaf.items() if k not in estimate.SHAPE}
+    for measure, leaf in [*((claim["measure"], leaf) for leaf in leaves), *_against(claim)]:
+        words = measure | {k: v for k, v in leaf.items() if k not in estimate.SHAPE}
         quantity = getattr(measures, words.pop("quantity"))
         known = quantity.__kwdefaults__ or {}
         names = set(quantity.__annotations__) - {"tables", "return"}
         place = {"variant", "extension", "stream"} if "place" in names else set()
         assert set(words) <= names | place, words
         assert names - {"place"} - set(known) <= set(words), words
+
+
+def _against(claim: dict) -> list[tuple[dict, dict]]:
+    sides = [s for s in (claim["left"], claim["right"]) if isinstance(s, dict) and "against" in s]
+    return [(side["against"], point) for side in sides for point in estimate.points(side)]
 
 
 def test_every_entry_of_the_lists_is_there() -> None:
