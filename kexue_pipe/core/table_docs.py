@@ -20,7 +20,7 @@ ROWS = {
     "training": "one quantity over one stretch of training steps",
     "extrapolation": "one bin of scored tokens",
     "levels": "what the scored tokens of a stream, or the pixels of a split, are compared with",
-    "attention": "one metric of one head in one bin of row lengths",
+    "attention": "one metric of one head in one bin of row lengths, or of its N x N matrices",
     "codes": "the use of one code book",
     "reconstruction": "the reconstruction of one image, or of one image's test tiles",
     "latents": "what quantisation does to a sample of latents and to their gradients",
@@ -105,10 +105,14 @@ COLUMNS = {
         "length": "context length T in tokens",
         "layer": "layer, 0 next to the input",
         "head": "query head",
-        "metric": "name of the metric",
-        "sum": "sum over rows",
-        "sum_sq": "sum of squares over rows",
-        "n_rows": "rows",
+        "metric": (
+            "name of the metric; of matrices at the training length N, whose rows have 1 to N "
+            "keys: erank and srank, effective and stable rank, beside erank_uniform and "
+            "srank_uniform, those of uniform causal averaging"
+        ),
+        "sum": "sum over rows, or matrices",
+        "sum_sq": "sum of squares over rows, or matrices",
+        "n_rows": "rows, or matrices",
         "backend": "how the rows were computed: rows, online or fused",
     },
     "codes": {

@@ -23,6 +23,7 @@ from kexue_pipe.core.rows import visible_keys
 from kexue_pipe.core.tables import empty
 
 Backend = Callable[..., Iterator[RowBlock]]  # attention, x, pos, position, queries
+Source = tuple[Any, Tensor, Tensor, Any]  # attention, x, pos, position
 
 
 def attention_statistics(
@@ -38,6 +39,24 @@ def attention_statistics(
     samples = query_positions(length, rows_per_bin)
     edges = torch.tensor([2 ** (k + 1) for k in range(len(samples) + 1)])
     rows = []
+    for place, source in layers(model, documents, extensions):
+        run = place | {"backend": _name(backend)}
+        sums = [
+            _block_sums(block, list(metrics.values()), edges)
+            for queries in samples
+            for block in _prefix_blocks(backend, *source, queries)
+        ]
+        if sums:  # a context of one token has no row with two keys
+            total = torch.stack(sums).sum(0)
+            rows += [run | row for row in _rows(total, list(metrics), edges.tolist())]
+    return pl.DataFrame(rows, schema=empty("attention").drop("variant", "seed").schema)
+
+
+def layers(
+    model: Any, documents: Batch, extensions: Mapping[str, Callable[..., Any]]
+) -> Iterator[tuple[dict[str, Any], Source]]:
+    """Yield each layer under each extension: its place in the table, what its rows are made of."""
+    length = documents.inputs.shape[1]
     for name, extend in extensions.items():
         extended = extend(model, length=length)
         if not extended.attentions:  # it has no rows over the whole context
@@ -45,16 +64,8 @@ def attention_statistics(
         pos = extended.ids(documents.inputs, documents.grids)
         inputs = extended.attention_inputs(documents.inputs, pos)
         for layer, (attention, x) in enumerate(zip(extended.attentions, inputs, strict=True)):
-            run = {"extension": name, "length": length, "layer": layer, "backend": _name(backend)}
-            sums = [
-                _block_sums(block, list(metrics.values()), edges)
-                for queries in samples
-                for block in _prefix_blocks(backend, attention, x, pos, extended.position, queries)
-            ]
-            if sums:  # a context of one token has no row with two keys
-                total = torch.stack(sums).sum(0)
-                rows += [run | row for row in _rows(total, list(metrics), edges.tolist())]
-    return pl.DataFrame(rows, schema=empty("attention").drop("variant", "seed").schema)
+            place = {"extension": name, "length": length, "layer": layer}
+            yield place, (attention, x, pos, extended.position)
 
 
 def query_positions(length: int, rows_per_bin: int) -> list[Tensor]:

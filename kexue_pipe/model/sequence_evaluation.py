@@ -1,9 +1,9 @@
 """The evaluation of a trained decoder: length extrapolation and attention rows, one call per seed.
 
-The protocols stand in `length_sweep` and `attention_statistics`. `extension` maps a name to
-(model, length) -> model, `decode` is one such transform of every extended model, `backend` gives
-the RowBlocks of an attention, and `metric` maps a name to RowBlock -> (B, H, R). The tables lack
-the columns variant and seed.
+The protocols stand in `length_sweep`, `attention_statistics` and `matrix_ranks`. `extension` maps a
+name to (model, length) -> model, `decode` is one such transform of every extended model, `backend`
+gives the RowBlocks of an attention, and `metric` maps a name to RowBlock -> (B, H, R). The tables
+lack the columns variant and seed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,9 +13,10 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from kexue_pipe.core.contracts import RowBlock
+from kexue_pipe.core.contracts import Batch, RowBlock
 from kexue_pipe.model.attention_statistics import Backend, attention_statistics
 from kexue_pipe.model.length_sweep import Transform, context_lengths, sweep_lengths
+from kexue_pipe.model.matrix_ranks import matrix_ranks
 
 
 def evaluate(
@@ -39,15 +40,19 @@ def evaluate(
     longest = context_lengths(settings, task.train_length)[-1]
     device = next(model.parameters(), torch.empty(0)).device
     stream, count = settings["streams"][0], min(attention_documents, settings["documents"])
-    documents = task.documents(stream, 0, count, longest).map(lambda tensor: tensor.to(device))
+
+    def drawn(length: int) -> Batch:
+        return task.documents(stream, 0, count, length).map(lambda tensor: tensor.to(device))
+
     measured = {name: swept[name] for name in attention_extensions if name in swept}
     model.eval()
     with torch.no_grad():
         sweep = sweep_lengths(
             model, task, swept, decode, settings, tokens_per_batch, curve_extensions
         )
-        rows = attention_statistics(model, documents, measured, metric, rows_per_bin, backend)
-    return sweep | {"attention": rows}
+        rows = attention_statistics(model, drawn(longest), measured, metric, rows_per_bin, backend)
+        ranks = matrix_ranks(model, drawn(task.train_length), measured)
+    return sweep | {"attention": pl.concat([rows, ranks])}
 
 
 def _clip(extensions: Mapping[str, Transform], name: str) -> Transform:

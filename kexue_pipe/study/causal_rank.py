@@ -1,7 +1,5 @@
 """The effective rank of causal attention before training, and of uniform causal averaging.
 
-    rank(A) = exp(H(s / sum s)),   s singular values of A,   H entropy
-
     averaging  A_ij = 1 / (i + 1) for j <= i
     softmax    A_ij ~ exp(q_i . k_j / sqrt(width)),   elu1  A_ij ~ phi(q_i) . phi(k_j)
 
@@ -12,7 +10,8 @@ Effective Rank (2007). Departure: none.
 """
 
 import numpy as np
-from scipy.stats import entropy
+
+from kexue_pipe.core.matrix_rank import ranks
 
 
 def share(size: int) -> float:
@@ -36,4 +35,4 @@ def above(kernel: str, size: int, width: int, draws: int) -> list[float]:
 def _rank(rows: np.ndarray) -> float:
     causal = np.tril(rows)
     matrix = causal / causal.sum(1, keepdims=True)
-    return float(np.exp(entropy(np.linalg.svd(matrix, compute_uv=False))))
+    return float(ranks(matrix)["erank"])

@@ -59,7 +59,8 @@ def test_tables_lack_only_variant_and_seed(tables):
 def test_every_extension_is_swept_and_every_metric_measured(tables, parts):
     assert set(tables["extrapolation"]["extension"]) == set(parts["extension"])
     attention = tables["attention"].filter(pl.col("extension") == "none")
-    assert set(attention["metric"]) == set(parts["metric"])
+    ranks = {name + end for name in ("erank", "srank") for end in ("", "_uniform")}
+    assert set(attention["metric"]) == set(parts["metric"]) | ranks
     assert set(attention["layer"]) == {0, 1} and set(attention["head"]) == set(range(4))
 
 
