@@ -19,7 +19,11 @@ def ordered(frame: pl.DataFrame, by: list[str], last: str) -> pl.DataFrame:
 
 
 def draw(
-    frame: pl.DataFrame, title: str, spans: tuple[str, ...], marks: dict[str, float]
+    frame: pl.DataFrame,
+    title: str,
+    spans: tuple[str, ...],
+    marks: dict[str, float],
+    legend: str = "rows",
 ) -> alt.ConcatChart:
     """Draw one panel for each task and layer; `marks` names values that are dashed rules."""
     pick = drawing.picker(frame, legend=False)
@@ -28,7 +32,7 @@ def draw(
     scale = alt.Scale(domain=(low - 0.1, high + 0.1), nice=False)
     x = alt.X("mean:Q", title=title, scale=scale)
     colours = alt.Scale(domain=spans, range=theme.PALETTE[: len(spans)])
-    colour = alt.Color("span:N", scale=colours, legend=alt.Legend(title="rows"))
+    colour = alt.Color("span:N", scale=colours, legend=alt.Legend(title=legend))
     named = pl.DataFrame({"mean": [*marks.values()], "name": [*marks]})
 
     def panel(part: pl.DataFrame) -> drawing.Panel:

@@ -187,6 +187,12 @@ def _attention(run: dict) -> list[dict]:
                     place |= {"bin_lo": 2**power, "bin_hi": 2 ** (power + 1), "metric": metric}
                     sums = {"sum": 128 * value, "sum_sq": 128 * value**2, "n_rows": 128}
                     rows.append(run | place | sums | {"backend": "rows"})
+            whole = {"extension": "none", "length": 64, "layer": layer, "head": head}
+            whole |= {"bin_lo": 1, "bin_hi": 65, "n_rows": 4, "backend": "rows"}
+            ranks = {"erank": 21.0 * (swapped + 1), "erank_uniform": 21.0}
+            ranks |= {"srank": 1.9, "srank_uniform": 1.9}
+            for metric, value in ranks.items():
+                rows.append(run | whole | {"metric": metric, "sum": 4 * value, "sum_sq": 0.0})
     return rows
 
 

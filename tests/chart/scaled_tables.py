@@ -175,6 +175,13 @@ def _decoder(rows: dict[str, list], run: dict[str, Any], task: str, parts: dict[
         place |= {"bin_lo": 2**power, "bin_hi": 2 ** (power + 1), "metric": metric}
         sums = {"sum": 128 * value, "sum_sq": 128 * value**2, "n_rows": 128, "backend": "rows"}
         rows["attention"].append(run | place | sums)
+    for layer, head, metric in product(range(2), range(4), ("erank", "srank")):
+        place = {"extension": "none", "length": N, "layer": layer, "head": head}
+        place |= {"bin_lo": 1, "bin_hi": N + 1, "n_rows": 4, "backend": "rows"}
+        more = 1.5 + head + _noise(run["variant"], layer)
+        for name, value in ((metric, more), (f"{metric}_uniform", 1.0)):
+            sums = {"metric": name, "sum": 4 * value, "sum_sq": 4 * value**2}
+            rows["attention"].append(run | place | sums)
 
 
 def _loss(run: dict[str, Any], position: str, extension: str, length: float) -> float:
