@@ -24,9 +24,17 @@ from kexue_pipe.claim import measures
 
 Tables = Mapping[str, pl.DataFrame]
 Values = dict[int, float] | float
+
+
+def correlation(x: np.ndarray, y: np.ndarray) -> float:
+    """Give the rank correlation, 0 where one side does not vary."""
+    return 0.0 if 0 in (np.ptp(x), np.ptp(y)) else float(spearmanr(x, y).statistic)
+
+
 SUMMARIES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "slope": lambda x, y: float(np.polyfit(x, y, 1)[0]),
-    "correlation": lambda x, y: 0.0 if np.ptp(y) == 0 else float(spearmanr(x, y).statistic),
+    "correlation": correlation,
+    "association": lambda x, y: abs(correlation(x, y)),
     "max": lambda x, y: float(y.max()),
     "min": lambda x, y: float(y.min()),
     "mean": lambda x, y: float(y.mean()),

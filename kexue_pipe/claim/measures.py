@@ -202,6 +202,15 @@ def growth(
     return {seed: (far[seed] - near[seed]) / log(8.0) for seed in far if seed in near}
 
 
+def rank(tables: Tables, *, variant: str, extension: str = "none") -> dict[int, float]:
+    """Effective rank of the matrices of N tokens over that of uniform averaging, mean of heads."""
+    own, uniform = (
+        rows(tables, variant=variant, metric=metric, length=1.0, extension=extension)
+        for metric in ("erank", "erank_uniform")
+    )
+    return {seed: value / uniform[seed] for seed, value in own.items()}
+
+
 def final_loss(tables: Tables, *, variant: str) -> dict[int, float]:
     """Mean training loss of the last 5 % of the steps: nats per token, or squared error."""
     return _by_seed(_rows(tables, "runs", variant), pl.col("final_loss").first())

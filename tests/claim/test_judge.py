@@ -113,10 +113,26 @@ def test_slopes_correlations_and_double_differences() -> None:
     assert estimate.values(sweep, MEASURE, made) == pytest.approx({0: 1.0})
     rank = sweep | {"x": [4, 3, 2, 1], "summary": "correlation"}
     assert estimate.values(rank, MEASURE, made) == pytest.approx({0: -1.0})
+    size = rank | {"summary": "association"}
+    assert estimate.values(size, MEASURE, made) == pytest.approx({0: 1.0})
+    assert estimate.values(size | {"x": [1, 1, 1, 1]}, MEASURE, made) == {0: 0.0}
     best = sweep | {"summary": "min"}
     assert estimate.values(best, MEASURE, made) == {0: 1.0}
     twice = [[{"variant": "d"}, {"variant": "c"}], [{"variant": "b"}, {"variant": "a"}]]
     assert estimate.values(twice, MEASURE, made) == {0: 3.5}
+
+
+def test_ranks_are_read_beside_averaging() -> None:
+    made = tables({"a": [1.0]})
+    head = {"variant": "a", "seed": 0, "extension": "none", "length": 64, "layer": 0}
+    head |= {"bin_lo": 1, "bin_hi": 65, "n_rows": 2}
+    sums = {"erank": [60.0, 100.0], "erank_uniform": [40.0, 40.0]}
+    made["attention"] = pl.DataFrame(
+        head | {"head": place, "metric": metric, "sum": total}
+        for metric, totals in sums.items()
+        for place, total in enumerate(totals)
+    )
+    assert estimate.values({"variant": "a"}, {"quantity": "rank"}, made) == {0: 2.0}
 
 
 def test_a_study_is_judged_without_runs() -> None:
