@@ -37,13 +37,19 @@ def choose_levels(K: int, levels: list[int] | None) -> tuple[int, ...]:
 
 def join_digits(digits: Tensor, levels: Tensor) -> Tensor:
     """Give the joint index of digits, (N, d) of any type -> (N,) int64."""
-    return weigh_digits(digits, digit_weights(levels))
+    return weigh_digits(digits, exact_weights(levels))
 
 
 def weigh_digits(digits: Tensor, weights: Tensor) -> Tensor:
-    """Give the joint index of digits whose weights are known, (N, d) and (d,) -> (N,) int64."""
-    # float64 holds whole numbers exactly below 2^53, and its products cost half of those of int64
-    return (digits.double() @ weights.double()).long()
+    """Give the joint index of digits by their exact weights, (N, d) and (d,) -> (N,) int64."""
+    return (digits.to(weights.dtype) @ weights).long()
+
+
+def exact_weights(levels: Tensor) -> Tensor:
+    """Give the weights of digits in a type that holds every joint index exactly, (d,) -> (d,)."""
+    # products of whole numbers cost several times those of floating point numbers
+    exact = torch.float32 if levels.prod() < 2**24 else torch.float64
+    return digit_weights(levels).to(exact)
 
 
 def digit_weights(levels: Tensor) -> Tensor:
