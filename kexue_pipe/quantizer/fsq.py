@@ -13,11 +13,11 @@ the radius of the grid, so that z_q is in [-1, 1]. The gradient passes the round
     ifsq          u = 2 a sigma(1.6 z)        m = r = a
     uniform_bins  u = L sigma(1.702 z) - 1/2  m = a, r = L / 2
 
-with 2 sigma(t) = 1 + tanh(t / 2). tanh maps 0 to 0 for every L and is lopsided for even L; the
-others are symmetric. `mode` noise adds uniform noise of one level's width in training instead of
-rounding, with the exact gradient. `levels` null takes those that the paper advises for a code book
-near K, with L >= 5 from 2^8 on. The share of `saturated` coordinates, |tanh| > 0.99, is logged in
-training: the slope is below 2 % of the steepest there, so latents hardly move.
+tanh maps 0 to 0 for every L and is lopsided for even L; the others are symmetric. `mode` noise adds
+uniform noise of one level's width in training instead of rounding, with the exact gradient.
+`levels` null takes those that the paper advises for a code book near K, with L >= 5 from 2^8 on.
+The share of `saturated` coordinates, |tanh| > 0.99 or |2 sigma - 1| > 0.99, is logged in training:
+the slope is below 2 % of the steepest there, so latents hardly move.
 
 Source: "Finite Scalar Quantization: VQ-VAE Made Simple" (2309.15505) for tanh; the post
 *简单得令人尴尬的FSQ* (2023-10-31) for sigmoid; 2411.19842 for symmetric and noise; 2601.17124 for
@@ -43,7 +43,7 @@ from kexue_pipe.core.scalar_levels import (
 from kexue_pipe.core.step_usage import LOGGED, step_usage
 from kexue_pipe.core.straight_through import straight_through
 
-NEAR_END = 0.99  # of tanh, beyond which a coordinate is saturated
+NEAR_END = 0.99  # of half the range of a bound, beyond which a coordinate is saturated
 
 
 class Bound(NamedTuple):
@@ -69,7 +69,7 @@ def _symmetric(L: int, eta: float) -> Bound:
 
 
 def _sigmoid(L: int, eta: float) -> Bound:
-    return _symmetric(L, eta)._replace(slope=0.5)
+    return _symmetric(L, eta)._replace(slope=0.5)  # 2 sigma(t) = 1 + tanh(t / 2)
 
 
 def _ifsq(L: int, eta: float) -> Bound:
