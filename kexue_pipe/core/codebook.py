@@ -76,24 +76,23 @@ class Codebook(nn.Module):
         self.rows.copy_(rows)
         self.waits_for_data.fill_(False)
 
-    @torch.no_grad()
     def count(self, index: Tensor) -> dict[str, float]:
         """Move the running counts; give the use of the step's codes."""
         n = torch.bincount(index, minlength=len(self.counts))
         self.counts.lerp_(n.to(self.counts), 1 - self.decay)
         return usage_of_counts(n)
 
-    @torch.no_grad()
     def restart(self, z: Tensor, generator: torch.Generator, progress: float) -> dict[str, float]:
         """Set unused rows to latents; give their share and how many were set."""
         fair = len(z) / len(self.counts)
         dead = (self.counts < (self.threshold or DEAD) * fair).nonzero()[:, 0]
-        chosen = dead[: len(z) if self.threshold and progress < LAST_RESTART else 0]
-        if len(chosen):
+        restarts = min(len(dead), len(z)) if self.threshold and progress < LAST_RESTART else 0
+        if restarts:
             order = torch.randperm(len(z), generator=generator, device=generator.device)
-            self.rows[chosen] = z[order[: len(chosen)].to(z.device)]
-            self.counts[chosen] = fair
-        return {"dead": len(dead) / len(self.counts), "restarts": float(len(chosen))}
+            with torch.no_grad():
+                self.rows[dead[:restarts]] = z[order[:restarts].to(z.device)]
+            self.counts[dead[:restarts]] = fair
+        return {"dead": len(dead) / len(self.counts), "restarts": float(restarts)}
 
 
 def cluster_sums(z: Tensor, index: Tensor, K: int) -> Tensor:
