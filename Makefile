@@ -32,7 +32,7 @@ format: .venv/tested  ## format the code
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/snakefmt Snakefile workflow
 
-bench: .venv/benched  ## time everything beside its peers, and say which goals are met
+bench: .venv/tested  ## time everything beside its peers, and say which goals are met
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 docs: .venv/installed  ## rewrite docs/tables.md from the schemas
@@ -54,8 +54,4 @@ help:  ## show this list
 
 .venv/tested: .venv/installed
 	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[test]'
-	touch $@
-
-.venv/benched: .venv/tested
-	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[test,bench]'
 	touch $@

@@ -38,6 +38,20 @@ def test_rows_are_those_of_the_formula():
     torch.testing.assert_close(rows, expected, rtol=0, atol=1e-13)
 
 
+@pytest.mark.filterwarnings("ignore:.*[Dd]istutils")  # which it asks for torch's version
+def test_rows_are_those_of_the_performer():
+    """It takes the largest of all keys from their exponents, which cancels in rows."""
+    from performer_pytorch.performer_pytorch import softmax_kernel
+
+    favor, (q, k) = build(), draw(9)
+    theirs = {"projection_matrix": favor.W, "eps": 0.0}
+    phi_q = softmax_kernel(q[None, None], is_query=True, **theirs)[0, 0]
+    phi_k = softmax_kernel(k[None, None], is_query=False, **theirs)[0, 0]
+    expected, rows = phi_q @ phi_k.mT, favor(q, k)[0] @ favor(q, k)[1].mT
+    expected, rows = (m / m.sum(-1, keepdim=True) for m in (expected, rows))
+    torch.testing.assert_close(rows, expected, rtol=0, atol=1e-13)
+
+
 def test_rows_are_those_of_softmax_on_average():
     """Unbiased: over 2 ** 14 features the error is a few percent."""
     favor, (q, k) = build(features_per_channel=2**11), draw(6, std=0.5)

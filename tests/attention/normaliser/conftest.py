@@ -40,6 +40,21 @@ def keeps_promises(scores, seen):
     return check
 
 
+@pytest.fixture
+def agrees(scores, seen):
+    """Check the rows that see every key, and their gradients, against a map of the scores."""
+
+    def check(normaliser, oracle, *others):
+        last, size = scores[:, :, -1:].requires_grad_(), torch.linspace(0, 1, 7).double()
+        found, expected = normaliser.weights(last.clone(), seen[-1:]), oracle(last)
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-11)
+        slopes = (torch.autograd.grad((m * size).sum(), (last, *others)) for m in (found, expected))
+        for slope, exact in zip(*slopes, strict=True):  # of small shares taken to powers below one
+            torch.testing.assert_close(slope, exact, rtol=0, atol=1e-8)
+
+    return check
+
+
 def _check_gradient(normaliser, scores, seen):
     def weigh(scores, *_):
         return normaliser.weights(scores.clone(), seen)

@@ -2,6 +2,7 @@ from math import log
 
 import pytest
 import torch
+from entmax import entmax_bisect
 from scipy.optimize import brentq
 
 from kexue_pipe.attention.normaliser.entmax import Entmax
@@ -37,6 +38,15 @@ def test_equals_the_definition_row_by_row(scores, seen, spread):
             tau = brentq(excess, z.max() - 1.1, z.max(), xtol=1e-15)
             expected = torch.from_numpy((z - tau).clip(0) ** power)
             torch.testing.assert_close(weights[1, h, i, : i + 1], expected, rtol=0, atol=1e-11)
+
+
+def test_equals_its_authors_code(agrees):
+    entmax = _entmax(1.2, 1.5, 1.8)
+
+    def theirs(scores):
+        return entmax_bisect(scores, 1 + entmax.logit.sigmoid()[:, None, None].expand(2, -1, 1, 1))
+
+    agrees(entmax, theirs, entmax.logit)
 
 
 def test_equals_the_closed_form_at_one_and_a_half(scores, seen):

@@ -1,3 +1,4 @@
+import entmax
 import pytest
 import torch
 from scipy.optimize import brentq
@@ -25,6 +26,10 @@ def test_equals_the_definition_row_by_row(scores, seen, spread):
             tau = brentq(lambda t, z=z: ((z - t).clip(0) ** 2).sum() - 1, z.max() - 1.1, z.max())
             expected = torch.from_numpy((z - tau).clip(0) ** 2)
             torch.testing.assert_close(weights[b, h, i, : i + 1], expected, rtol=0, atol=1e-11)
+
+
+def test_equals_its_authors_code(agrees):
+    agrees(Entmax15(), entmax.entmax15)
 
 
 @pytest.mark.parametrize("gap", [-3.0, -1.5, 0.0, 0.7, 2.0, 5.0])

@@ -1,3 +1,4 @@
+import entmax
 import pytest
 import torch
 from scipy.optimize import brentq
@@ -25,6 +26,10 @@ def test_equals_the_definition_row_by_row(scores, seen, spread):
             tau = brentq(lambda t, row=row: (row - t).clip(0).sum() - 1, row.max() - 1.1, row.max())
             expected = torch.from_numpy((row - tau).clip(0))
             torch.testing.assert_close(weights[b, h, i, : i + 1], expected, rtol=0, atol=1e-11)
+
+
+def test_equals_its_authors_code(agrees):
+    agrees(Sparsemax(), entmax.sparsemax)
 
 
 @pytest.mark.parametrize("gap", [-3.0, -0.4, 0.0, 0.7, 1.0, 5.0])
