@@ -49,7 +49,7 @@ def agrees(scores, seen):
         found, expected = normaliser.weights(last.clone(), seen[-1:]), oracle(last)
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-11)
         slopes = (torch.autograd.grad((m * size).sum(), (last, *others)) for m in (found, expected))
-        for slope, exact in zip(*slopes, strict=True):  # of small shares taken to powers below one
+        for slope, exact in zip(*slopes, strict=True):  # 30 bisections leave 1e-9 of tau
             torch.testing.assert_close(slope, exact, rtol=0, atol=1e-8)
 
     return check
