@@ -99,12 +99,13 @@ def snakemake(folder: str, suite: str, *flags: str) -> Cost:
     return run(folder, [*command, *flags, "--config", f"suite={suite}"])
 
 
-def synthetic(folder: str, variants: int) -> str:
+def synthetic(folder: str, variants: int, seeds: int = 3) -> str:
     """Write a suite of some number of variants; give its name."""
     bases = ",".join(f"{1000 + i}.0" for i in range(variants))
     path = Path(folder, f"results/suites/synthetic-{variants}.yaml")
     path.parent.mkdir(parents=True)
-    path.write_text(f"sweeps: ['task=text position=rope position.base={bases}']")
+    line = f"task=text position=rope position.base={bases}"
+    path.write_text(json.dumps({"sweeps": [line], "seeds": seeds}))
     return path.stem
 
 

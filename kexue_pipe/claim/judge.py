@@ -10,6 +10,7 @@ The best rate is that of the smallest last training loss; every training batch i
 this is a loss on data not seen before, and not on the test documents.
 """
 
+from collections.abc import Callable
 from itertools import groupby
 from math import nan
 from typing import Any
@@ -23,14 +24,17 @@ from kexue_pipe.core.tables import JUDGED, TABLES
 Tables = dict[str, pl.DataFrame]
 Claim = dict[str, Any]
 Row = dict[str, Any]
+Study = Callable[[Any], float | list[float]]
 ABSENT = "its runs are not in this suite"
 
 
-def judge(claims: dict[str, Claim], tables: Tables) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Give the tables `claims` and `claim_values` of a ledger."""
+def judge(
+    claims: dict[str, Claim], tables: Tables, study: Study = instantiate
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Give the tables `claims` and `claim_values` of a ledger; `study` runs the node of a study."""
     rows, sides = [], []
     for name, claim in claims.items():
-        row, found = _measured(claim, tables)
+        row, found = _measured(claim, tables, study)
         rows.append(claim | {"claim": name, "left": None, "right": None} | row)
         sides += [{"claim": name} | side for side in found]
     rows.sort(key=lambda row: (row["family"], row["claim"]))
@@ -56,14 +60,14 @@ def _frame(kind: str, rows: list[Row]) -> pl.DataFrame:
     return pl.DataFrame(picked, schema=columns).with_columns(pl.col(pl.Float64).fill_nan(None))
 
 
-def _measured(claim: Claim, tables: Tables) -> tuple[Row, list[Row]]:
+def _measured(claim: Claim, tables: Tables, study: Study) -> tuple[Row, list[Row]]:
     """Measure both sides of a claim by seed, and sum their difference up."""
     nothing = {"p": nan, "of": None, "left": None, "right": None}
     if claim["reason"]:
         return nothing, []
     if not set(tables["variants"]["variant"]).issuperset(variants(claim)):
         return nothing | {"reason": ABSENT}, []
-    left, right = (_side(claim, side, tables) for side in ("left", "right"))
+    left, right = (_side(claim, side, tables, study) for side in ("left", "right"))
     gap = estimate.difference(left, right)
     exact = isinstance(gap, float)
     by_seed = {0: gap} if isinstance(gap, float) else gap
@@ -86,10 +90,10 @@ def _measured(claim: Claim, tables: Tables) -> tuple[Row, list[Row]]:
     return row, each
 
 
-def _side(claim: Claim, side: str, tables: Tables) -> estimate.Values:
+def _side(claim: Claim, side: str, tables: Tables, study: Study) -> estimate.Values:
     """Measure a side; the left one of a study is what its function gives, a number or many."""
     if side == "left" and claim.get("study"):
-        result = instantiate(claim["study"])
+        result = study(claim["study"])
         return dict(enumerate(result)) if isinstance(result, list) else float(result)
     return estimate.values(claim[side], claim.get("measure", {}), tables)
 

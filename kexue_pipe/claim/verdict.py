@@ -21,8 +21,7 @@ from dataclasses import dataclass
 from math import inf, isfinite, nan, sqrt
 
 import numpy as np
-from scipy.stats import nct
-from scipy.stats import t as student
+from scipy.special import nctdtr, stdtr, stdtrit
 
 LEVEL = 0.05
 MIN_SEEDS = 3  # no interval and no verdict below
@@ -57,7 +56,7 @@ def interval(seeds: Sample) -> tuple[float, float] | None:
     """Give the unadjusted 95 % t-interval of the mean; none below MIN_SEEDS."""
     if seeds.k < MIN_SEEDS:
         return None
-    half = student.ppf(1 - LEVEL / 2, seeds.k - 1) * seeds.error
+    half = stdtrit(seeds.k - 1, 1 - LEVEL / 2) * seeds.error
     return seeds.mean - half, seeds.mean + half
 
 
@@ -85,7 +84,7 @@ def p_value(seeds: Sample, direction: str, smallest: float) -> float:
     def tail(distance: float) -> float:
         """Give the probability of a mean this far above the border, if the border were true."""
         t = distance / seeds.error if seeds.error else inf * np.sign(distance)
-        return float(student.sf(t, seeds.k - 1)) if distance else 0.5
+        return float(stdtr(seeds.k - 1, -t)) if distance else 0.5
 
     one_sided: dict[str, Callable[[], float]] = {
         "different": lambda: 2 * tail(abs(mean)),
@@ -147,5 +146,5 @@ def _power(distance: float, sd: float, k: int, level: float) -> float:
     """Give the power of a one-sided t-test against a border at a distance from the mean."""
     if sd == 0:
         return float(distance > 0)
-    shift = min(distance / sd * sqrt(k), 37.0)  # beyond, it is 1 and scipy gives NaN
-    return float(nct.sf(student.isf(level, k - 1), k - 1, shift))
+    shift = min(distance / sd * sqrt(k), 30.0)  # beyond, it is 1 and scipy gives NaN
+    return 1 - float(nctdtr(k - 1, shift, -stdtrit(k - 1, level)))

@@ -9,17 +9,19 @@ from typing import Any
 from kexue_pipe.command.snakemake import snakemake
 from kexue_pipe.core.spelling import join_name
 from kexue_pipe.graph import ledger
-from kexue_pipe.graph.suites import CLAIM, expansion, load_suite
+from kexue_pipe.graph.compositions import expansion, keep
+from kexue_pipe.graph.suites import CLAIM
 
 
 def judge(name: str, overrides: list[str], settings: dict[str, Any]) -> int:
     """Run what a claim needs and print the verdict with its numbers; give the exit code."""
     ledger.chosen([name])  # refuses one that does not exist
     suite = join_name([f"{CLAIM}{name}", *overrides])
-    claim = expansion(load_suite(suite)).claims[name]
+    claim = expansion(suite)["claims"][name]
     if claim["reason"]:
         print(f"{name}: not run ({claim['reason']})")
         return 0
+    keep(suite)
     tables = Path(f"results/tables/{suite}")
     code = snakemake(str(tables / "claims.parquet"), settings | {"suite": suite})
     if code == 0 and not settings.get("dry_run"):

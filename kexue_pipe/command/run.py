@@ -13,6 +13,7 @@ from kexue_pipe.command.claim import judge
 from kexue_pipe.command.snakemake import snakemake
 from kexue_pipe.core.files import atomic_write
 from kexue_pipe.graph.compose import convert
+from kexue_pipe.graph.compositions import keep
 from kexue_pipe.graph.errors import Refused
 from kexue_pipe.graph.names import variant
 from kexue_pipe.graph.request import RUN_KEYS, parse_override
@@ -30,6 +31,7 @@ def run(overrides: list[str], multirun: bool) -> int:
         return judge(claim, overrides, settings)
     name = _sweep_suite(overrides) if multirun else variant(overrides).name
     page = f"results/report/{name}.html"
+    keep(name)
     code = snakemake(page, settings)
     if code == 0 and not settings.get("dry_run"):
         from kexue_pipe.command.comparison import compare

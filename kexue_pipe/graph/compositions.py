@@ -84,3 +84,11 @@ def metrics() -> dict[str, Any]:
         return base({}).nodes["metric"]
 
     return _cache().get("metrics", compute)
+
+
+def keep(suite: str) -> None:
+    """Compose a suite and what it trains, for the process that is to run it."""
+    for name in evaluated_names(suite):
+        trainings(name)
+    metrics()
+    _cache().save()
