@@ -8,7 +8,6 @@ K > N codes a step can't use all, and they compare steps, not quantizers.
 
 from math import exp
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,7 +21,7 @@ def step_usage(index: Tensor, num_codes: int) -> dict[str, float]:
 
 def usage_of_counts(n: Tensor) -> dict[str, float]:
     """Give the used share of the codes and the perplexity of counts (K,)."""
-    codes = np.bincount(n.cpu().numpy())  # how many codes have each count: far fewer than K
-    count = np.arange(len(codes))
-    total, spread = int(codes @ count), float(codes @ (count * np.log(np.maximum(count, 1))))
-    return {"used": (len(n) - int(codes[0])) / len(n), "perplexity": total * exp(-spread / total)}
+    counts = n.double()
+    total, spread = float(counts.sum()), float(counts @ counts.clamp(min=1).log_())
+    used = int(n.count_nonzero()) / len(n)
+    return {"used": used, "perplexity": total * exp(-spread / total)}
