@@ -67,7 +67,8 @@ COLUMNS = {
         "quantity": (
             "loss (nats per token, or squared error), accuracy (not for images), lr, and what the "
             "quantizer logs: used, perplexity, dead, restarts, saturated, temperature, kl; of an "
-            "autoencoder latent_norm and code_norm, mean lengths of what is quantised and its codes"
+            "autoencoder aux, the auxiliary part of its loss, and latent_norm and code_norm, mean "
+            "lengths of what is quantised and its codes"
         ),
         "value": "its mean over the stretch; of lr, its value at the step",
     },

@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from kexue_pipe.core.contracts import Batch, Loss, Model, Quantizer, QuantizerOutput
 
 GROUPS = 8
-LOGGED = ("latent_norm", "code_norm")
+LOGGED = ("aux", "latent_norm", "code_norm")
 
 
 class Pictures(Protocol):
@@ -104,9 +104,9 @@ class Autoencoder(Model):
         """Compute the mean squared error and the auxiliary loss of the quantizer."""
         out = self.quantise(batch.inputs, generator, progress)
         picture = self.decode(out.z_q, batch.inputs)
-        norms = {name: _mean_norm(v) for name, v in zip(LOGGED, (out.z_in, out.q), strict=True)}
+        logged = (float(out.aux.detach()), _mean_norm(out.z_in), _mean_norm(out.q))
         loss = F.mse_loss(picture, batch.targets) + out.aux
-        return Loss(loss, None, out.stats | norms)
+        return Loss(loss, None, out.stats | dict(zip(LOGGED, logged, strict=True)))
 
     def costs(self) -> dict[str, int]:
         """Count parameters and operations; each weight acts once on every token."""

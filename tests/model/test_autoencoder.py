@@ -77,7 +77,7 @@ def test_loss_is_the_mean_squared_error_and_the_auxiliary_loss():
     assert out.aux > 0 and loss.accuracy is None
 
 
-def test_norms_of_latents_and_codes_are_logged_beside_what_the_quantizer_logs():
+def test_auxiliary_loss_and_norms_are_logged_beside_what_the_quantizer_logs():
     model, x = build("vq"), pictures()
     model.loss(Batch(x, x), draws())  # the table is taken from the data
     out = model.quantise(x, draws())
@@ -85,6 +85,7 @@ def test_norms_of_latents_and_codes_are_logged_beside_what_the_quantizer_logs():
     assert set(stats) == set(model.logged) > {"dead", "restarts"}
     lengths = [(v**2).sum(1).sqrt().mean().item() for v in (out.z_in, out.q)]
     assert [stats["latent_norm"], stats["code_norm"]] == pytest.approx(lengths)
+    assert 0 < stats["aux"] == pytest.approx(out.aux.item())
 
 
 @pytest.mark.parametrize(("p", "h", "w"), [(4, 4, 4), (4, 36, 8), (2, 6, 10)])
