@@ -1,14 +1,18 @@
 """The ledger judged on tables whose truth is known: pairing, exclusion, rates, sweeps, studies."""
 
+import json
+import sys
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
+from kexue_pipe import claims
 from kexue_pipe.claim import estimate
 from kexue_pipe.claim.judge import ABSENT, judge
 from kexue_pipe.claim.words import told
-from kexue_pipe.core.tables import TABLES
+from kexue_pipe.core.tables import TABLES, empty, read_table, write_table
 
 MEASURE = {"quantity": "final_loss"}
 PLAIN: dict[str, Any] = {
@@ -135,10 +139,28 @@ def test_ranks_are_read_beside_averaging() -> None:
     assert estimate.values({"variant": "a"}, {"quantity": "rank"}, made) == {0: 2.0}
 
 
-def test_a_study_is_judged_without_runs() -> None:
+def study() -> dict[str, Any]:
     bits = {"_target_": "kexue_pipe.study.lossless_tokens.bits", "side": 64, "bits_per_byte": 3.0}
     claim = {k: v for k, v in PLAIN.items() if k not in ("left", "measure", "rates")}
-    claim |= {"study": bits | {"num_tokens": 1024}, "right": 36, "direction": "equal"}
-    found = row(claim, tables({"a": A}))
+    return claim | {"study": bits | {"num_tokens": 1024}, "right": 36, "direction": "equal"}
+
+
+def test_a_study_is_judged_without_runs() -> None:
+    found = row(study(), tables({"a": A}))
     assert found["verdict"] == "supported" and found["seeds"] is None and found["mean"] == 0.0
-    assert row(claim | {"right": 35}, tables({"a": A}))["verdict"] == "contradicted"
+    assert row(study() | {"right": 35}, tables({"a": A}))["verdict"] == "contradicted"
+
+
+def test_a_study_runs_once_for_all_suites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    nodes = {"suite": "x", "claims": {"c": study()}}
+    plan = {"nodes": nodes, "sources": {}, "versions": {}, "digest": "0" * 24}
+    Path("plan.json").write_text(json.dumps(plan))
+    for kind in claims.READ:
+        write_table(kind, empty(kind), f"{kind}.parquet", plan["digest"])
+    monkeypatch.setattr(sys, "argv", ["claims", "plan.json", "."])
+    claims.main()
+    monkeypatch.delattr(claims, "instantiate")
+    Path("claims.parquet").unlink()
+    claims.main()
+    assert read_table("claims", "claims.parquet")["verdict"].to_list() == ["supported"]
