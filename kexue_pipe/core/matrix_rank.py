@@ -10,7 +10,7 @@ R. Vershynin (math/0503442).
 """
 
 import numpy as np
-from scipy.stats import entropy
+from scipy.special import entr
 
 
 def ranks(matrices: np.ndarray) -> dict[str, np.ndarray]:
@@ -19,7 +19,8 @@ def ranks(matrices: np.ndarray) -> dict[str, np.ndarray]:
     sizes = np.linalg.svd(np.where(sound, matrices, 0.0), compute_uv=False)  # largest first
     sizes = np.where(sizes[..., :1] > 0, sizes, np.nan)
     stable = np.square(sizes).sum(-1) / np.square(sizes[..., 0])
-    return {"erank": np.exp(entropy(sizes, axis=-1)), "srank": stable}
+    shares = sizes / sizes.sum(-1, keepdims=True)
+    return {"erank": np.exp(entr(shares).sum(-1)), "srank": stable}
 
 
 def averaging(size: int) -> np.ndarray:
