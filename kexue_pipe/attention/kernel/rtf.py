@@ -14,8 +14,9 @@ Source: Parnichkun et al., "State-Free Inference of State-Space Models: The Tran
 Approach" (arXiv 2405.06147), whose code works at lengths up to L alone; Jianlin Su,
 "重温SSM(四):有理生成函数的新视角" (kexue.fm/archives/10180, 2024-06-27), whose indices these are.
 
-Departures: b starts at N(0, 1 / N), not 0, where a has no gradient; a is divided by the sum of its
-sizes where that is over 1, by which no state grows (`stability` l1; none is the paper's default).
+Departures: b starts at N(0, 1 / N), not 0, where a has no gradient; a is shrunk to sizes that add
+up to 1 - 1 / L where they exceed that, by which states fade and the FFT divides by no 0
+(`stability` l1; none is the paper's default).
 """
 
 import torch
@@ -68,8 +69,8 @@ class RTF(Kernel):
         return (self._readout() * x).sum(-1), x
 
     def _a(self) -> Tensor:
-        a = self.denominator
-        return a / a.abs().sum(-1, keepdim=True).clamp(min=1) if self.bounded else a
+        a, largest = self.denominator, 1 - 1 / self.length
+        return a / (a.abs().sum(-1, keepdim=True) / largest).clamp(min=1) if self.bounded else a
 
     def _companion(self) -> Tensor:
         a = self._a()
