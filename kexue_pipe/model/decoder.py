@@ -7,6 +7,8 @@
     W_up, W_down feed-forward maps, (f C, C) and (C, f C), f = 4; no biases anywhere
     norm         x / rms(x) times a learned gain, (C,)
 
+With `convolution` K > 0 a short convolution of K tokens stands between norm and attention.
+
 Source: Radford et al., "Language Models are Unsupervised Multitask Learners" (2019) for the
 pre-norm blocks; Zhang, Sennrich, "Root Mean Square Layer Normalization" (arXiv 1910.07467).
 """
@@ -31,6 +33,7 @@ from kexue_pipe.core.contracts import (
 )
 from kexue_pipe.core.norm import RMSNorm
 from kexue_pipe.core.share import share
+from kexue_pipe.model.short_convolution import ShortConvolution
 
 _EPS = 1e-6  # of the norms
 
@@ -46,9 +49,10 @@ class Embedding(nn.Embedding):
 class Block(nn.Module):
     """One layer: attention, then feed-forward, each on a normalised copy of the stream."""
 
-    def __init__(self, attention: Attention, width: int, hidden: int):
+    def __init__(self, attention: Attention, width: int, hidden: int, taps: int):
         super().__init__()
         self.attention_norm = RMSNorm(width, eps=_EPS)
+        self.convolution = ShortConvolution(width, taps) if taps else None
         self.attention = attention
         self.feedforward_norm = RMSNorm(width, eps=_EPS)
         self.up = nn.Linear(width, hidden, bias=False)
@@ -58,7 +62,7 @@ class Block(nn.Module):
         self, x: Tensor, pos: Tensor, position: Position, last: int | None = None
     ) -> Tensor:
         """Add what the layer finds to the stream, (B, T, C) -> (B, T or last, C)."""
-        read = self.attention_norm(x)
+        read = self.read(x)
         if last is None:
             mixed = self.attention(read, pos, position)
         else:
@@ -66,6 +70,11 @@ class Block(nn.Module):
         assert mixed.shape == x.shape, f"attention gave {mixed.shape} for {x.shape}"
         x = x + mixed
         return x + self.down(gelu(self.up(self.feedforward_norm(x))))
+
+    def read(self, x: Tensor) -> Tensor:
+        """Give what attention reads of the stream, (B, T, C)."""
+        normal: Tensor = self.attention_norm(x)
+        return normal if self.convolution is None else self.convolution(normal)
 
 
 class Decoder(Model):
@@ -82,6 +91,7 @@ class Decoder(Model):
         width: int,
         num_layers: int,
         feedforward_factor: int,
+        convolution: int = 0,
     ):
         super().__init__()
         self.train_length = task.train_length
@@ -91,7 +101,7 @@ class Decoder(Model):
         self.position_ids = position_ids()
         hidden = feedforward_factor * width
         placed = (attention().place(layer, num_layers) for layer in range(num_layers))
-        self.blocks = nn.ModuleList(Block(mixer, width, hidden) for mixer in placed)
+        self.blocks = nn.ModuleList(Block(mixer, width, hidden, convolution) for mixer in placed)
         self.norm = RMSNorm(width, eps=_EPS)
         self.head = top
 
@@ -131,7 +141,7 @@ class Decoder(Model):
         pos = self.ids(tokens) if pos is None else pos
         x, inputs = self._embed(tokens, pos), []
         for block in self.layers:
-            inputs.append(block.attention_norm(x))
+            inputs.append(block.read(x))
             x = block(x, pos, self.position)
         return inputs
 
@@ -179,7 +189,8 @@ class Decoder(Model):
             "parameters": sum(parameter.numel() for parameter in self.parameters()),
             "flops_per_token": counter.get_total_flops() // self.train_length,
             "cache_elements_per_token": sum(a.cache_elements_per_token() for a in self.attentions),
-            "state_elements": sum(a.state_elements() for a in self.attentions),
+            "state_elements": sum(a.state_elements() for a in self.attentions)
+            + sum(b.convolution.state_elements() for b in self.layers if b.convolution),
         }
 
     def _embed(self, tokens: Tensor, pos: Tensor) -> Tensor:

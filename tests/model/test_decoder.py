@@ -26,8 +26,7 @@ def _attention():
     return SoftmaxAttention(layout=layout, scale=RSqrt(), normaliser=Softmax(), mask=Causal())
 
 
-@pytest.fixture
-def model():
+def _decoder(**options):
     decoder = Decoder(
         task=SimpleNamespace(vocabulary_size=V, train_length=N),
         position=lambda: Rope(head_width=D, base=100.0),
@@ -37,9 +36,15 @@ def model():
         width=C,
         num_layers=L,
         feedforward_factor=4,
+        **options,
     )
     initialise(decoder, 0)
     return decoder.double()
+
+
+@pytest.fixture
+def model():
+    return _decoder()
 
 
 @pytest.fixture
@@ -141,3 +146,20 @@ def test_auxiliary_losses_of_attentions_are_part_of_the_loss(model, tokens):
     for attention, aux in zip(model.attentions, (0.25, 0.5), strict=True):
         attention.aux = torch.tensor(aux)
     torch.testing.assert_close(model.loss(batch, torch.Generator()).loss, plain + 0.75)
+
+
+def test_a_short_convolution_stands_between_norm_and_attention(tokens):
+    model, plain = _decoder(convolution=3), _decoder()
+    normal = _norm(model.embedding.weight[tokens], model.blocks[0].attention_norm.weight)
+    expected = normal.clone()
+    kernel = model.blocks[0].convolution.weight[:, 0]  # (C, 3), the token itself last
+    for t in range(N):
+        for k in range(min(3, t + 1)):
+            expected[:, t] += kernel[:, 2 - k] * normal[:, t - k]
+    read = model.attention_inputs(tokens)[0]
+    torch.testing.assert_close(read, expected, rtol=0, atol=1e-12)
+    test_last_logits_are_the_end_of_all(model, tokens)
+    test_a_prefix_has_the_logits_of_the_prefix(model, tokens)
+    test_attention_inputs_are_what_each_attention_reads(model, tokens)
+    assert model.costs()["parameters"] == plain.costs()["parameters"] + L * 3 * C
+    assert model.costs()["state_elements"] == L * 2 * C
