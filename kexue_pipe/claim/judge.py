@@ -77,11 +77,14 @@ def _measured(claim: Claim, tables: Tables, study: Study) -> tuple[Row, list[Row
         for side, found in named.items()
         for seed, value in ({0: found} if isinstance(found, float) else found).items()
     ]
-    numbers = verdict.sample(list(by_seed.values())) if by_seed else None
+    unsolved, runs = _unsolved(claim, tables)
+    trained = all(estimate.leaves(claim.get(side, 0)) for side in ("left", "right"))
+    lost = trained and unsolved == runs  # where neither side learned, a difference says nothing
+    numbers = verdict.sample(list(by_seed.values())) if by_seed and not lost else None
     row = {
         "exact": exact,
         "of": numbers,
-        "unsolved": _unsolved(claim, tables),
+        "unsolved": unsolved,
         "left": _mean(left, by_seed),
         "right": _mean(right, by_seed),
         "p": verdict.p_value(numbers, claim["direction"], claim["smallest"]) if numbers else nan,
@@ -102,10 +105,11 @@ def _mean(found: estimate.Values, seeds: dict[int, float]) -> float | None:
     return sum(estimate.at([found], s)[0] for s in seeds) / len(seeds) if seeds else None
 
 
-def _unsolved(claim: Claim, tables: Tables) -> int:
-    """Count the runs that diverged or have not solved their task in range."""
+def _unsolved(claim: Claim, tables: Tables) -> tuple[int, int]:
+    """Count the runs that diverged or have not solved their task in range, and all runs."""
+    runs = tables["runs"].filter(pl.col("variant").is_in(variants(claim)))
     bad = ~pl.col("solved").fill_null(True) | (pl.col("status") != "finished")
-    return tables["runs"].filter(pl.col("variant").is_in(variants(claim)), bad).height
+    return runs.filter(bad).height, runs.height
 
 
 def _rate_shift(claim: Claim, tables: Tables, gap: dict[int, float]) -> float | None:

@@ -111,6 +111,15 @@ def test_runs_that_have_not_solved_their_task_are_not_read_beyond_it() -> None:
     assert found["verdict"] == "inconclusive" and "3 of its runs" in found["reason"]
 
 
+def test_two_sides_that_have_not_solved_their_task_are_not_compared() -> None:
+    lost = row(PLAIN, tables({"a": A, "b": B}, solved=False))
+    assert lost["verdict"] == "inconclusive" and "6 of its runs" in lost["reason"]
+    made = tables({"a": A, "b": B}, solved=False)
+    half = made["runs"].with_columns(solved=pl.col("variant") == "b")
+    assert row(PLAIN, made | {"runs": half})["verdict"] == "supported"
+    assert row(PLAIN | {"right": 0.0}, made)["seeds"] == 3  # a number has learned nothing either
+
+
 def test_slopes_correlations_and_double_differences() -> None:
     made = tables({"a": [1.0], "b": [2.0], "c": [4.0], "d": [8.5]})
     sweep = {"over": {"variant": ["a", "b", "c", "d"]}, "x": [1, 2, 4, 8.5]}
