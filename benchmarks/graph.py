@@ -92,10 +92,10 @@ def run(folder: str, command: list[str]) -> Cost:
     return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20, printed)
 
 
-def snakemake(folder: str, suite: str, *flags: str) -> Cost:
+def snakemake(folder: str, suite: str, *flags: str, jobs: int = 1) -> Cost:
     """Run Snakemake on the workflow of this checkout, in a folder of its own."""
     command = [str(Path(sys.executable).with_name("snakemake")), f"--snakefile={ROOT}/Snakefile"]
-    command += [f"--workflow-profile={ROOT}/profiles/default", f"--directory={folder}", "-c1"]
+    command += [f"--workflow-profile={ROOT}/profiles/default", f"--directory={folder}", f"-j{jobs}"]
     return run(folder, [*command, *flags, "--config", f"suite={suite}"])
 
 

@@ -3,7 +3,7 @@
     python benchmarks/matmul.py [--rounds 15]
 
 best       the highest rate over square float32 products of 256 to 1024, in the same run
-mm rate    rate of the step's own linear maps alone, from the time that the profiler sees in them
+mm rate    rate of the step's own linear maps alone, from their share of the profile
 step rate  floating-point operations of a step (products of forward and backward, 3 x forward;
            attention as its visible half), over the time of the step
 
@@ -59,15 +59,15 @@ def main() -> None:
         with profile(activities=[ProfilerActivity.CPU]) as record:
             for _ in range(5):
                 step(batch, 1e-3)
-        found = {e.key: e.self_cpu_time_total / 5e6 for e in record.key_averages()}
+        found = {e.key: e.self_cpu_time_total for e in record.key_averages()}
         linear, attention = flops(shape, sides.task.vocabulary_size)
         spent = median(seconds[2:])
         achieved = 1e-9 * (linear + attention) / spent
         verdict = "met" if achieved / best >= GOAL else "not met"
-        own = 1e-9 * linear / found["aten::mm"]
+        whole = sum(found.values())
+        own = 1e-9 * linear / (spent * found["aten::mm"] / whole)
         print(f"\n{name}: {1e3 * spent:.1f} ms a step, mm rate {own:.0f} GFLOP/s")
         print(f"step rate {achieved:.0f}: {achieved / best:.2f} of best (goal: {GOAL}, {verdict})")
-        whole = sum(found.values())
         for key, value in sorted(found.items(), key=lambda item: -item[1])[:SHOWN]:
             print(f"  {value / whole:5.1%}  {key[:60]}")
 
