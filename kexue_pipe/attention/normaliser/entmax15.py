@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from kexue_pipe.core.attention_parts import Normaliser
+from kexue_pipe.core.sorting import descending
 
 
 class Entmax15(Normaliser):
@@ -27,8 +28,8 @@ class Entmax15(Normaliser):
         """Normalise over the visible keys; the gradient is that of the threshold's formula."""
         top = scores.detach().masked_fill(~visible, -torch.inf).amax(-1, keepdim=True)
         z = ((scores - top) / 2).clamp(min=-1).masked_fill(~visible, -1)  # below -1 nothing is kept
-        ordered = z.detach().sort(descending=True).values
-        size = torch.arange(1, z.shape[-1] + 1, device=z.device)
+        ordered = descending(z)
+        size = torch.arange(1, z.shape[-1] + 1, dtype=z.dtype, device=z.device)
         mean = ordered.cumsum(-1) / size
         spread = ordered.square().cumsum(-1) - size * mean.square()
         taus = mean - ((1 - spread) / size).clamp(min=0).sqrt()

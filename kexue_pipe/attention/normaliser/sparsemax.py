@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from kexue_pipe.core.attention_parts import Normaliser
+from kexue_pipe.core.sorting import descending
 
 
 class Sparsemax(Normaliser):
@@ -27,9 +28,9 @@ class Sparsemax(Normaliser):
         """Project the visible scores; the gradient is that of the mean over the support."""
         top = scores.detach().masked_fill(~visible, -torch.inf).amax(-1, keepdim=True)
         z = (scores - top).clamp(min=-1).masked_fill(~visible, -1)  # below -1 nothing is kept
-        ordered = z.detach().sort(descending=True).values
-        size = torch.arange(1, z.shape[-1] + 1, device=z.device)
-        largest = ((1 + size * ordered > ordered.cumsum(-1)) * size).amax(-1, keepdim=True)
-        support = (z >= ordered.gather(-1, largest - 1)) & (z > -1)
+        ordered = descending(z)
+        size = torch.arange(1, z.shape[-1] + 1, dtype=z.dtype, device=z.device)
+        count = (1 + size * ordered > ordered.cumsum(-1)).sum(-1, keepdim=True)
+        support = (z >= ordered.gather(-1, count - 1)) & (z > -1)
         tau = ((z * support).sum(-1, keepdim=True) - 1) / support.sum(-1, keepdim=True)
         return (z - tau).clamp(min=0) * support
