@@ -17,7 +17,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#8
 ON_DARK = {"#0072B2": "#4C7DF0", "#D55E00": "#EE8040", "#009E73": "#35BF96", "#808080": "#A0A6AD"}
 SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross")
 UNITS = {"text": "bits per character", "codes": "bits per code"}  # what a token is
-SETTINGS = ("task.", "size")  # parts of a name that, shared by a task, are settings of its panel
+SETTINGS = ("task.", "model.", "size")  # what, shared by a task, is a setting of its panel
 WHOLE = ("k", "seed", "length", "tested", "rank", "rows", "layer", "num_codes")  # in tooltips
 TITLES = {
     "label": "variant", "name": "series", "k": "seeds", "low": "95 % from", "high": "95 % to",

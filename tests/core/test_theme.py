@@ -32,10 +32,12 @@ def test_settings_that_a_task_shares_belong_to_its_panel():
             "task=grid,position=alibi,size.evaluate.max_factor=4",
             "task=repeat,task.num_symbols=8",
             "task=repeat,position=alibi,task.num_symbols=8",
+            "task=recall,model.convolution=4",
+            "task=recall,position=alibi,model.convolution=4",
         )
     )
     assert set(frame["label"]) == {"rope · softmax", "position=alibi"}
-    assert frame.group_by("task").agg(pl.col("label").n_unique())["label"].to_list() == [2] * 3
+    assert frame.group_by("task").agg(pl.col("label").n_unique())["label"].to_list() == [2] * 4
 
 
 def test_settings_that_differ_within_a_task_stay():
