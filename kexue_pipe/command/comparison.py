@@ -43,6 +43,8 @@ def compare(suite: str) -> None:
         told = f"{variant} (baseline)" if variant not in own else str(variant)
         table.add_row(told, f"{unit}, {stream}", near, far, str(first["k"]))
     console().print(table)
+    for line in unsolved(tables["runs"], [*shown]):
+        print(line)
     missing = {baseline(name) for name in own} - set(frame["variant"])
     for name in sorted(missing):
         print(f"no baseline: {name} is neither in this run nor finished in the suite beside it")
@@ -51,6 +53,18 @@ def compare(suite: str) -> None:
 def baseline(name: str) -> str:
     """Name the variant with the same task and size, and all else by default."""
     return join_name([p for p in split_name(name) if p.split("=")[0] in ("task", "size")])
+
+
+def unsolved(runs: pl.DataFrame, names: list[str]) -> list[str]:
+    """Say which variants have runs that do not solve their task where they were trained."""
+    found = runs.filter(pl.col("variant").is_in(names))
+    counts = found.group_by("variant", maintain_order=True).agg(
+        (~pl.col("solved")).sum().alias("failed"), pl.len().alias("seeds")
+    )
+    return [
+        f"not solved at N: {name}, {failed} of {seeds} seeds; beyond N they say nothing"
+        for name, failed, seeds in counts.filter(pl.col("failed") > 0).iter_rows()
+    ]
 
 
 def lengths(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import pytest
 
-from kexue_pipe.command import comparison, forecast
+from kexue_pipe.command import forecast
 
 SUMMARY = """\
 output_file\tdate\trule\tlog-file(s)\tstatus\tplan
@@ -54,15 +54,3 @@ def test_seconds_follow_past_work_and_seeds_that_are_not_in_the_store(planned) -
     assert forecast.expected("report", "smoke", past) == 8.0
     assert forecast.expected("train", "task=text,size=smoke", past) is None
     assert forecast.expected("claims", "smoke", past) is None
-
-
-@pytest.mark.parametrize(
-    ("name", "baseline"),
-    [
-        ("task=text,position.base=500", "task=text"),
-        ("task=text,attention=logn,size=smoke", "task=text,size=smoke"),
-        ("task=text,size.width=8", "task=text"),
-    ],
-)
-def test_the_baseline_has_the_task_and_the_size(name: str, baseline: str) -> None:
-    assert comparison.baseline(name) == baseline
