@@ -18,7 +18,10 @@ from kexue_pipe.graph.plans import digest_of, targets
 from kexue_pipe.graph.sources import digests
 from kexue_pipe.graph.worker import load_plan, run, say
 
-READ = ("variants", "runs", "training", "extrapolation", "attention", "codes", "reconstruction")
+READ = (
+    *("variants", "runs", "training", "extrapolation", "levels", "attention"),
+    *("codes", "reconstruction", "latents"),
+)
 
 
 def main() -> None:

@@ -168,9 +168,36 @@ def rows(
 ) -> dict[int, float]:
     """A metric of attention rows whose length has the octave of `length`: `heads` mean or median.
 
-    Rows of a shorter context are a prefix of those of the longest one, which are read. `layer` is
-    counted from 0; without it the heads of all layers are taken.
+    Rows of a shorter context are a prefix of those of the longest one, which are read: at 0.5 the
+    rows within training, of N/2 to N - 1 keys. `layer` is counted from 0; without it the heads of
+    all layers are taken.
     """
+    by_head = _heads(tables, variant, metric, length, extension)
+    if layer is not None:
+        by_head = by_head.filter(pl.col("layer") == layer)
+    return _by_seed(by_head, getattr(pl.col(metric), heads)())
+
+
+def slope_over_heads(
+    tables: Tables,
+    *,
+    variant: str,
+    metric: str,
+    against: str,
+    length: float,
+    extension: str = "none",
+) -> dict[int, float]:
+    """Slope of the log of one metric of attention rows against that of another, over all heads."""
+    y, x = (_heads(tables, variant, name, length, extension) for name in (metric, against))
+    both = x.join(y, on=["seed", "layer", "head"], maintain_order="left")
+    slope = pl.cov(pl.col(against).log(), pl.col(metric).log()) / pl.col(against).log().var()
+    return _by_seed(both, slope)
+
+
+def _heads(
+    tables: Tables, variant: str, metric: str, length: float, extension: str
+) -> pl.DataFrame:
+    """Give the mean of a metric over the rows of a length, for each seed, layer and head."""
     size = length * (_tokens(variant, tables) or 0)
     frame = _rows(
         tables,
@@ -183,12 +210,12 @@ def rows(
         pl.col("n_rows") > 0,
         length=length,
     )
-    frame = frame.filter(pl.col("length") == pl.col("length").max())
-    if layer is not None:
-        frame = frame.filter(pl.col("layer") == layer)
     mean = pl.col("sum").sum() / pl.col("n_rows").sum()
-    by_head = frame.group_by("seed", "layer", "head", maintain_order=True).agg(mean.alias("value"))
-    return _by_seed(by_head, getattr(pl.col("value"), heads)())
+    return (
+        frame.filter(pl.col("length") == pl.col("length").max())
+        .group_by("seed", "layer", "head", maintain_order=True)
+        .agg(mean.alias(metric))
+    )
 
 
 def growth(
@@ -261,6 +288,24 @@ def usage(tables: Tables, *, variant: str, split: str = "test") -> dict[int, flo
 def code_entropy(tables: Tables, *, variant: str, split: str = "test") -> dict[int, float]:
     """Entropy of the codes with the Miller-Madow correction, bits per token."""
     return _by_seed(_codes(tables, variant, split), pl.col("entropy_mm").first() / log(2.0))
+
+
+def latent(
+    tables: Tables, *, variant: str, of: str, per: str = "n_tokens", split: str = "test"
+) -> dict[int, float]:
+    """A sum over a sample of latents, per latent or over another such sum."""
+    frame = _rows(tables, "latents", variant, pl.col("split") == split)
+    return _by_seed(frame, pl.col(of).sum() / pl.col(per).sum())
+
+
+def level(
+    tables: Tables, *, variant: str, stream: str, level: str, length: float | None = None
+) -> dict[int, float]:
+    """Mean loss of what a run is compared with, a baseline or a lossless coder: bits."""
+    frame = _rows(tables, "levels", variant, pl.col("stream") == stream, pl.col("level") == level)
+    if length is not None:
+        frame = _at(tables, variant, length, frame)
+    return _by_seed(frame, pl.col("loss").mean() / log(2.0))
 
 
 def _codes(tables: Tables, variant: str, split: str) -> pl.DataFrame:

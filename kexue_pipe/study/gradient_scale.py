@@ -21,6 +21,18 @@ def estimated(num_keys: int) -> float:
     return float(found.x)
 
 
+def peak(num_keys: int, draws: int) -> list[float]:
+    """Give for each draw of 16 rows how far the largest g stands above the estimated scale."""
+    found = []
+    for draw in range(draws):
+        z = np.random.default_rng(draw).normal(size=(16, num_keys))
+        best = minimize_scalar(
+            lambda a, z=z: -_gradient(a, z).mean(), bounds=(0.5, 10), method="bounded"
+        )
+        found.append(float(best.x) - estimated(num_keys))
+    return found
+
+
 def doubling(num_keys: int, draws: int) -> list[float]:
     """Give for each draw of 16 rows how g grows from that scale to twice as much."""
     scale, found = estimated(num_keys), []

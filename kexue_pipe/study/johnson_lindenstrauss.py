@@ -6,8 +6,8 @@
 
 N points or keys, c the constant, s power of the scale (0.5 is that of attention).
 
-Sources: 从JL引理看熵不变性Attention (post 9588, 2023-04-10);
-关于维度公式“n > 8.33 log N”的可用性分析 (post 8711).
+Sources: 让人惊叹的Johnson-Lindenstrauss引理:理论篇 (post 8679, 2021-09-17);
+关于维度公式“n > 8.33 log N”的可用性分析 (post 8711, 2021-09-27).
 Departure: d is rounded up.
 """
 

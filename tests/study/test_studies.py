@@ -17,6 +17,7 @@ from kexue_pipe.study import (
     rope_base,
     score_noise,
     tied_head,
+    transfer_function,
     variance_law,
 )
 from kexue_pipe.study import johnson_lindenstrauss as jl
@@ -165,6 +166,21 @@ def test_training_can_use_what_gained_cosines_start_with() -> None:
 def test_the_gradient_is_largest_far_beyond_the_estimate_of_the_post(num_keys, scale) -> None:
     assert gradient_scale.estimated(num_keys) == pytest.approx(scale, abs=0.01)
     assert min(gradient_scale.doubling(num_keys, draws=2)) > 0
+
+
+def test_the_peak_is_where_the_gradient_is_largest() -> None:
+    scale = gradient_scale.estimated(256) + gradient_scale.peak(256, draws=1)[0]
+    z = np.random.default_rng(0).normal(size=(16, 256))
+    grid = np.linspace(0.5, 10, 400)
+    passed = [a * (1 - ((np.exp(a * z).T / np.exp(a * z).sum(1)) ** 2).sum(0)).mean() for a in grid]
+    assert scale == pytest.approx(grid[np.argmax(passed)], abs=0.05)
+
+
+def test_a_transfer_function_is_itself_at_its_own_length_only() -> None:
+    poles = [0.99, 0.97, -0.9]
+    assert max(transfer_function.change(poles, 64, 1, draws=3)) < 1e-9
+    # one pole: b = c (1 - p^L) shrinks the whole response by p^L
+    assert transfer_function.change([0.99], 64, 8, 2) == pytest.approx([0.99**64] * 2, abs=0.01)
 
 
 def test_linear_attention_starts_with_the_rank_of_averaging_and_softmax_with_more() -> None:
