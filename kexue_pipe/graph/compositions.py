@@ -58,7 +58,7 @@ def _share(node: Any) -> str:
 def expansion(suite: str) -> dict[str, Any]:
     """Give the variants of a suite and the combinations that it skips."""
     found = load_suite(suite)
-    key = json.dumps([found.sweeps, found.claims, found.rates, found.overrides])
+    key = json.dumps([found.sweeps, found.claims, found.elsewhere, found.rates, found.overrides])
     return _cache().get(f"suite {key}", lambda: suites.expansion(found).plain())
 
 

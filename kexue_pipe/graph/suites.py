@@ -17,7 +17,7 @@ from kexue_pipe.graph.errors import Misfit, Refused
 from kexue_pipe.graph.options import CONF, suggest
 
 RUN_SUITES = Path("results/suites")  # suites that `kexue-pipe -m` made
-KEYS = {"sweeps", "seeds", "beside", "claims", "rates"}
+KEYS = {"sweeps", "seeds", "beside", "claims", "elsewhere", "rates"}
 CLAIM = "claim="  # how the name of a suite of one claim begins
 
 
@@ -30,6 +30,7 @@ class Suite:
     seeds: int = 3
     beside: str | None = None  # suite whose finished rows are shown beside this one's
     claims: list[str] | str = field(default_factory=list)  # whose runs it consists of, or `all`
+    elsewhere: str | None = None  # suite whose claims are listed here, and run there
     rates: list[float] = field(default_factory=list)  # learning rates that claims are tried at
     overrides: list[str] = field(default_factory=list)  # of every variant of its claims
 
@@ -76,7 +77,7 @@ def _read(name: str, path: Path) -> Suite:
     if not given or set(content) - KEYS:
         raise Refused(
             f"{path} must hold `sweeps`, a list of sweep lines, or `claims`, a list of claims or "
-            "all, and may hold seeds, beside, rates"
+            "all, and may hold seeds, beside, elsewhere, rates"
         )
     wrong = [key for key, value in content.items() if not _fits(key, value)]
     if wrong:
@@ -88,7 +89,7 @@ def _fits(key: str, value: Any) -> bool:
     """Tell whether a value of a suite file has the type that it is read as."""
     if key == "seeds":
         return type(value) is int and value > 0
-    if key == "beside":
+    if key in ("beside", "elsewhere"):
         return value is None or isinstance(value, str)
     kinds = (int, float) if key == "rates" else (str,)
     listed = isinstance(value, list) and all(isinstance(item, kinds) for item in value)
@@ -101,8 +102,12 @@ def expansion(suite: Suite) -> Expansion:
 
     if not suite.claims:
         return expand(suite.sweeps)
+    others = load_suite(suite.elsewhere).claims if suite.elsewhere else ()
+    there = {"reason": f"it is a claim of the suite {suite.elsewhere}"}
     claims = {
-        name: ledger.resolved(claim, suite.overrides, suite.rates)
+        name: claim | there
+        if name in others
+        else ledger.resolved(claim, suite.overrides, suite.rates)
         for name, claim in ledger.chosen(suite.claims).items()
     }
     seeds = ledger.wanted(claims)

@@ -55,8 +55,17 @@ LARGE = {"claims", "claims_rates"}
 )
 def test_shipped_suites_expand(name: str) -> None:
     found = expansion(load_suite(name))
-    most = 260 if name == "claims_rates" else 230  # two jobs for each: about 400 nodes of a graph
+    most = 330 if name == "claims_rates" else 230  # two jobs for each: about 400 nodes of a graph
     assert 1 <= len(found.variants) <= most
+
+
+@pytest.mark.slow
+def test_claims_of_another_suite_are_listed_and_not_run() -> None:
+    found, more = expansion(load_suite("claims")), load_suite("claims_more")
+    assert set(more.claims) < set(found.claims)
+    for name in more.claims:
+        assert found.claims[name]["reason"] == "it is a claim of the suite claims_more"
+    assert not any(name.startswith("task=copy") for name in found.variants)
 
 
 def test_the_smoke_suite_stays_small() -> None:
