@@ -35,7 +35,7 @@ def judge(
     rows, sides = [], []
     for name, claim in claims.items():
         row, found = _measured(claim, tables, study)
-        rows.append(claim | {"claim": name, "left": None, "right": None} | row)
+        rows.append(claim | {"claim": name, "left": None, "right": None, "seeds": None} | row)
         sides += [{"claim": name} | side for side in found]
     rows.sort(key=lambda row: (row["family"], row["claim"]))
     for _, family in groupby(rows, key=lambda row: row["family"]):
@@ -116,8 +116,8 @@ def _rate_shift(claim: Claim, tables: Tables, gap: dict[int, float]) -> float | 
     """Give what changes for seed 0 when each variant has the best of its learning rates."""
     rates = claim.get("rates") or {}
     runs = tables["runs"].filter(pl.col("seed") == 0)
-    missing = {name for others in rates.values() for name in others} - set(runs["variant"])
-    if not rates or missing or 0 not in gap:
+    moved = {name for others in rates.values() for name in others}
+    if not moved or moved - set(runs["variant"]) or 0 not in gap:
         return None
     finished = runs.filter(pl.col("status") == "finished", pl.col("final_loss").is_not_null())
     final = dict(finished.select("variant", "final_loss").iter_rows())

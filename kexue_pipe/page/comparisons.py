@@ -99,11 +99,12 @@ def quantizers(tables: Tables) -> Iterator[Row]:
 
 
 def _taking_part(tables: Tables) -> pl.DataFrame:
-    """Give the variants that may be compared, with `size`, and `bare`: the suffix without it."""
+    """Give the variants that may be compared: `size`, words of the suffix, and `bare`, the rest."""
     unsolved = tables["runs"].filter(~pl.col("solved").fill_null(True))["variant"].unique()
+    size = pl.col("suffix").str.extract_all(r"\bsize[\w.]*=[^,]*").list.join(",")
     bare = pl.col("suffix").str.replace_all(r"(^|,)size[\w.]*=[^,]*", "").str.strip_chars_start(",")
     chosen = tables["variants"].filter(~pl.col("variant").is_in(unsolved.to_list()))
-    return chosen.select("variant", "size", bare=bare)
+    return chosen.select("variant", size=size, bare=bare)
 
 
 def _pick(values: pl.DataFrame, side: Side) -> pl.DataFrame:

@@ -19,7 +19,7 @@ PLAIN: dict[str, Any] = {
     "entry": "C1", "statement": "a is worse than b", "source": "a post", "post": 1, "family": "1",
     "sisters": 1, "reason": "", "scope": "numbers", "measure": MEASURE, "direction": "greater",
     "smallest": 0.1, "unit": "nats", "why": "a tenth", "left": {"variant": "a"},
-    "right": {"variant": "b"}, "rates": {},
+    "right": {"variant": "b"}, "rates": {}, "seeds": 3,
 }  # fmt: skip
 
 
@@ -64,6 +64,7 @@ def test_every_seed_of_both_sides_is_kept() -> None:
 def test_a_claim_without_its_runs_is_not_run() -> None:
     found = row(PLAIN, tables({"a": A}))
     assert (found["verdict"], found["reason"]) == ("not run", ABSENT)
+    assert found["seeds"] is None  # three are wanted, none was there
     found = row(PLAIN | {"reason": "no such part"}, tables({"a": A, "b": B}))
     assert (found["verdict"], found["reason"]) == ("not run", "no such part")
 
@@ -94,6 +95,8 @@ def test_a_verdict_that_the_best_rates_turn_is_inconclusive() -> None:
     assert found["rate_shift"] == pytest.approx(-0.6)  # a is best at the low rate, 2.0 -> 1.4
     kept = row(PLAIN | {"rates": rates}, tables({"a": A, "b": B} | one | {"a low": [9.0]}))
     assert kept["verdict"] == "supported" and kept["rate_shift"] == 0.0
+    untried = row(PLAIN | {"rates": {"a": [], "b": []}}, tables({"a": A, "b": B}))
+    assert untried["verdict"] == "supported" and untried["rate_shift"] is None
 
 
 def test_runs_that_have_not_solved_their_task_are_not_read_beyond_it() -> None:

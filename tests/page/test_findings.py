@@ -80,6 +80,24 @@ def test_an_effect_that_one_seed_denies_is_not_told(text):
     assert not any("wins back" in s for s in findings.findings(noisy))
 
 
+def test_models_of_different_sizes_are_no_seeds_of_one(text):
+    wide = {
+        kind: frame.filter(variant="task=text").with_columns(
+            pl.lit(f"{value}").alias(name)
+            for name, value in (
+                ("variant", "task=text,size.width=128"),
+                ("suffix", "size.width=128"),
+            )
+            if name in frame.columns
+        )
+        for kind, frame in text.items()
+        if "variant" in frame.columns
+    }
+    both = text | {kind: pl.concat([text[kind], frame]) for kind, frame in wide.items()}
+    sentences = findings.findings(both)
+    assert sentences and all("3 seeds" in sentence for sentence in sentences)
+
+
 def test_chinese_sentences_have_the_same_numbers():
     tables = SYNTHETIC.prepared()
     english, chinese = (findings.findings(tables, language) for language in ("en", "zh"))
