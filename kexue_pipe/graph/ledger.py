@@ -62,7 +62,8 @@ def chosen(names: list[str] | str) -> dict[str, Claim]:
         return every
     for name in names:
         if name not in every:
-            raise Refused(f"claim={name}: there is no such claim; {suggest(name, [*every])}")
+            hint = f"{suggest(name, [*every])} (conf/claim/ holds all)"
+            raise Refused(f"claim={name}: there is no such claim; {hint}")
     return {name: every[name] for name in names}
 
 

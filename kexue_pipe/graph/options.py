@@ -14,6 +14,7 @@ CONF = ROOT / "conf"
 COLLECTIONS = ("extension", "metric", "chart")  # groups whose default is every option
 # groups that evaluation reads, and training not
 TEST_TIME = ("extension", "decode", "backend", "metric")
+MANY = 100  # words, more than any group has: they are not listed
 GROUP_DOC = re.compile(r"^  - (\w+): .*# (.*)$", re.M)  # a line of the defaults in config.yaml
 
 
@@ -79,8 +80,10 @@ def sentence(group: str, option: str) -> str:
 
 
 def suggest(word: str, known: tuple[str, ...] | list[str]) -> str:
-    """Say which known word was meant, and list them all."""
+    """Say which known word was meant, and list them all unless they are too many to read."""
     close = difflib.get_close_matches(str(word), known, n=1)
+    if len(known) > MANY:
+        return f"did you mean {close[0]}?" if close else f"none of {len(known)} is like it"
     listing = ", ".join(known)
     return f"did you mean {close[0]}? Known: {listing}" if close else f"known: {listing}"
 

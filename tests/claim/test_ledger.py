@@ -109,5 +109,9 @@ def test_what_does_not_compose_is_not_run_for_the_composers_reason() -> None:
 
 
 def test_an_unknown_claim_is_a_sentence() -> None:
-    with pytest.raises(Refused, match="did you mean window_restores_range?"):
+    with pytest.raises(
+        Refused, match=r"did you mean window_restores_range\? \(conf/claim/ holds all\)$"
+    ):
         ledger.chosen(["window_restore_range"])
+    with pytest.raises(Refused, match=r"none of \d+ is like it \(conf/claim/ holds all\)$"):
+        ledger.chosen(["zzz"])
