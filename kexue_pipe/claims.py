@@ -19,8 +19,15 @@ from kexue_pipe.graph.sources import digests
 from kexue_pipe.graph.worker import load_plan, run, say
 
 READ = (
-    *("variants", "runs", "training", "extrapolation", "levels", "attention"),
-    *("codes", "reconstruction", "latents"),
+    "variants",
+    "runs",
+    "training",
+    "extrapolation",
+    "levels",
+    "attention",
+    "codes",
+    "reconstruction",
+    "latents",
 )
 
 
