@@ -170,7 +170,7 @@ COLUMNS = {
             "within it, or not less, not greater by it"
         ),
         "unit": "unit of the sides",
-        "smallest": "smallest effect that matters, chosen before any result was seen",
+        "smallest": "smallest effect that matters, for the reason in `why`",
         "why": "why that is the smallest",
         "left": "mean of the left side over seeds",
         "right": "mean of the right side",
