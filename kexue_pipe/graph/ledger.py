@@ -79,7 +79,8 @@ def resolved(claim: Claim, extra: list[str], rates: list[float]) -> Claim:
             names[leaf["variant"]] = _name(leaf, extra)
         trained = {name: stage_name(name, "train") for name in names.values()}
         two = len(set(trained.values())) > 1
-        moved = {name: _moved(name, rates) for name in (trained if two else ())}
+        read = {part for leaf in _leaves(claim) for part in _extensions(leaf)}
+        moved = {name: _moved(name, rates, read) for name in (trained if two else ())}
     except Refused as error:
         return claim | {"reason": str(error)}
     sides = {side: _renamed(claim[side], names) for side in ("left", "right")}
@@ -92,7 +93,7 @@ def _name(leaf: Claim, extra: list[str]) -> str:
 
     overrides = (*split_name(leaf["variant"]), *extra)
     found = _variant(overrides)
-    for extension in leaf.get("extension", "none").split("+"):
+    for extension in _extensions(leaf):
         if extension not in found.nodes["extension"] and extension != "none":
             _variant((*overrides, f"extension={extension}"))  # refused with the reason
     factor = longest_context(found.nodes) / found.nodes["task"]["train_length"]
@@ -108,17 +109,23 @@ def _variant(overrides: tuple[str, ...]) -> Any:
     return variant([*overrides])
 
 
-def _moved(name: str, rates: list[float]) -> list[str]:
-    """Name a variant at other learning rates."""
+def _moved(name: str, rates: list[float], read: set[str]) -> list[str]:
+    """Name a variant at other learning rates, measured under the extensions that are read only."""
     from kexue_pipe.graph.request import format_value
 
     task, *parts = split_name(name)
-    rate = _variant((task, *parts)).nodes["optimizer"]["lr"]
-    kept = [part for part in parts if not part.startswith(f"{RATE}=")]
-    return [
-        join_name([task, *sorted([*kept, f"{RATE}={format_value(factor * rate)}"])])
-        for factor in rates
-    ]
+    nodes = _variant((task, *parts)).nodes
+    kept = [part for part in parts if part.split("=")[0] not in (RATE, "extension")]
+    under = [extension for extension in nodes["extension"] if extension in read | {"none"}]
+    if len(under) < len(nodes["extension"]):  # there are many, and most of an evaluation is theirs
+        kept.append(f"extension={format_value(under)}")
+    moved = [format_value(factor * nodes["optimizer"]["lr"]) for factor in rates]
+    return [join_name([task, *sorted([*kept, f"{RATE}={rate}"])]) for rate in moved]
+
+
+def _extensions(leaf: Claim) -> list[str]:
+    """List the extensions under which a leaf is measured."""
+    return leaf.get("extension", "none").split("+")
 
 
 def _leaves(claim: Claim) -> Iterator[Claim]:

@@ -84,13 +84,24 @@ def test_a_claim_needs_its_sides_and_one_seed_at_other_learning_rates() -> None:
     found = expansion(load_suite("claim=position_helps_in_range,size=smoke"))
     none, rope = "task=text,position=none,size=smoke", "task=text,size=smoke"
     moved = [
-        f"task=text,optimizer.lr={rate}{rest}"
+        f"task=text,extension=[none],optimizer.lr={rate}{rest}"
         for rate in ("0.002", "0.008")
         for rest in (",position=none,size=smoke", ",size=smoke")
     ]
     assert found.seeds == dict(sorted({none: 3, rope: 3, **dict.fromkeys(moved, 1)}.items()))
     for name in moved:
         assert variant(split_name(name)).name == name
+
+
+def test_another_learning_rate_is_measured_under_what_its_claim_reads() -> None:
+    read = {"variant": "task=text", "extension": "ntk_mixed", "length": 8}
+    claim = TRAINED["position_helps_in_range"] | {"left": read}
+    (name,) = ledger.resolved(claim, [], [2.0])["rates"]["task=text"]
+    assert name == "task=text,extension=[none,ntk_mixed],optimizer.lr=0.008"
+    assert [*variant(split_name(name)).nodes["extension"]] == ["none", "ntk_mixed"]
+    images = {side: {"variant": f"task=patches,quantizer={side}"} for side in ("vq", "fsq")}
+    claim |= {"left": images["vq"], "right": images["fsq"]}
+    assert all("extension" not in v for v in ledger.resolved(claim, [], [2.0])["rates"].popitem()[1])
 
 
 def test_one_checkpoint_on_both_sides_is_tried_at_one_learning_rate() -> None:
