@@ -20,8 +20,8 @@ def hypothesis(row: dict[str, Any], language: Language = ENGLISH) -> str:
     return language(SIGNS[row["direction"]], plus=plus, minus=minus, unit=language(row["unit"]))
 
 
-def told(row: dict[str, Any]) -> str:
-    """Give the verdict of a claim with its numbers, some lines."""
+def told(row: dict[str, Any], sisters: int = 1) -> str:
+    """Give the verdict of a claim that ran alone among those of its source: some lines."""
     reason = f" ({row['reason']})" if row["reason"] else ""
     lines = [f"{row['claim']}: {row['verdict']}{reason}", f"  {row['statement']}"]
     lines.append(f"  source      {row['source']}")
@@ -34,6 +34,11 @@ def told(row: dict[str, Any]) -> str:
         lines.append(f"  supported   if {hypothesis(row)}: {row['why']}")
     if row["p_holm"] is not None:
         lines.append(f"  p           {row['p']:.2g}, Holm-adjusted {row['p_holm']:.2g}")
+        if sisters > 1:
+            lines[-1] += f", as the smallest of the {sisters} claims of its source"
+            lines.append(
+                "              (beside them, in a suite of claims, it may be adjusted by less)"
+            )
     if row["rate_shift"] is not None:
         lines.append(f"  best rates  change the difference by {row['rate_shift']:.3g} (seed 0)")
     lines.append(f"  scope       {row['scope']}")

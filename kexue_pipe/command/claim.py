@@ -28,5 +28,6 @@ def judge(name: str, overrides: list[str], settings: dict[str, Any]) -> int:
         from kexue_pipe.claim.words import told
         from kexue_pipe.core.tables import read_table
 
-        print(f"\n{told(read_table('claims', tables / 'claims.parquet').row(0, named=True))}")
+        row = read_table("claims", tables / "claims.parquet").row(0, named=True)
+        print(f"\n{told(row, claim['sisters'])}")
     return code

@@ -85,6 +85,8 @@ def test_sisters_of_a_family_raise_p() -> None:
     alone = row(PLAIN, tables({"a": A, "b": B}))
     among = row(PLAIN | {"sisters": 10}, tables({"a": A, "b": B}))
     assert among["p"] == alone["p"] and among["p_holm"] == pytest.approx(10 * alone["p"])
+    assert "smallest of the 10 claims of its source" in told(among, 10)
+    assert "of its source" not in told(alone)
 
 
 def test_a_verdict_that_the_best_rates_turn_is_inconclusive() -> None:
