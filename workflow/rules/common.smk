@@ -26,10 +26,6 @@ except Refused as error:
 
 if not workflow.is_main_process:
     cluster.mend(DAG)
-elif workflow.local_exec and workflow.scheduling_settings is not None:
-    # the limit wakes the scheduler once a second more after every job, which takes a third of a
-    # core after 200 jobs (snakemake issue 2967), and -j limits jobs here
-    workflow.scheduling_settings.max_jobs_per_timespan = None
 
 
 wildcard_constraints:
@@ -42,3 +38,7 @@ onstart:
         graph.lock()
     except (Refused, OSError) as error:
         sys.exit(f"error: {error}")
+    if workflow.local_exec:
+        # the limit of jobs a second wakes the scheduler once a second more after every job, which
+        # takes a third of a core after 200 jobs (snakemake issue 2967), and -j limits jobs here
+        workflow.scheduler.job_rate_limiter = None
