@@ -39,6 +39,6 @@ onstart:
     except (Refused, OSError) as error:
         sys.exit(f"error: {error}")
     if workflow.local_exec:
-        # the limit of jobs a second wakes the scheduler once a second more after every job, which
-        # takes a third of a core after 200 jobs (snakemake issue 2967), and -j limits jobs here
+        # the limit of jobs a second wakes the scheduler once a second more after every job, 27 % of
+        # a core over the first 250 (snakemake issue 2967), and -j limits jobs here
         workflow.scheduler.job_rate_limiter = None
