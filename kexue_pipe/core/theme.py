@@ -5,7 +5,7 @@ backgrounds, and with grey; on a dark page `ON_DARK` lightens four of them. Colo
 together tell 7 x 6 = 42 series apart.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import altair as alt
@@ -77,12 +77,8 @@ def identify(variants: pl.DataFrame, new: Iterable[str] = ()) -> pl.DataFrame:
     for row in variants.iter_rows(named=True):
         left_out = shared | own[row["task"]]
         suffix = ",".join(part for part in parts[row["variant"]] if part not in left_out)
-        chosen = {g: row[g] for g in ("position", "attention", "quantizer") if row[g]}
-        default = " · ".join(chosen.values())
-        if len(chosen) == 1:
-            default = "=".join(*chosen.items())
         is_new = row["variant"] in fresh
-        label = suffix or default or "default"
+        label = suffix or chosen(row)
         rank = (row["chance"] is None, not is_new, suffix != "", label)
         rows.append((suffix, label, rank, is_new))
     labels = list(dict.fromkeys(rank[-1] for rank in sorted(row[2] for row in rows)))
@@ -92,6 +88,14 @@ def identify(variants: pl.DataFrame, new: Iterable[str] = ()) -> pl.DataFrame:
         pl.Series("order", [labels.index(row[1]) for row in rows], pl.Int64),
         pl.Series("new", [row[3] for row in rows], pl.Boolean),
     )
+
+
+def chosen(row: Mapping[str, Any]) -> str:
+    """Name the components of a variant, `rope · softmax`; with its group where there is one."""
+    names = {g: row[g] for g in ("position", "attention", "quantizer") if row[g]}
+    if len(names) == 1:
+        return "=".join(*names.items())
+    return " · ".join(names.values()) or "default"
 
 
 def _by_task(variants: pl.DataFrame, parts: dict[str, list[str]]) -> dict[str, list[list[str]]]:

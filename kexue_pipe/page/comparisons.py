@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from kexue_pipe.core import statistics
+from kexue_pipe.core import statistics, theme
 
 Tables = dict[str, pl.DataFrame]
 Row = dict[str, Any]
@@ -50,8 +50,8 @@ def lengths(tables: Tables, left: Side, right: Side) -> Iterator[Row]:
         for group in groups:
             best, count = _best(group)
             if best is not None and control.height:
-                words = {"count": count, "n": n, "t": left.factor * n, "right": control["label"][0]}
-                words |= {"left": best["label"][0], "extension": best["extension"][0]}
+                words = {"count": count, "n": n, "t": left.factor * n, "right": control["said"][0]}
+                words |= {"left": best["said"][0], "extension": best["extension"][0]}
                 yield from _told(best, control, PLACE, words)
 
 
@@ -91,7 +91,7 @@ def quantizers(tables: Tables) -> Iterator[Row]:
         for (rate,), group in images.group_by("rate", maintain_order=True):
             means = group.group_by("label").agg(pl.col("gain").mean()).sort("gain", "label")
             worst, best = (group.filter(label=means["label"][i]) for i in (0, -1))
-            words = {"left": best["label"][0], "right": worst["label"][0]}
+            words = {"left": best["said"][0], "right": worst["said"][0]}
             words |= {"rate": rate, "count": means.height}
             rows += _told(best, worst, ["task", "stream", "unit", "size"], words)
         if rows:
@@ -99,12 +99,18 @@ def quantizers(tables: Tables) -> Iterator[Row]:
 
 
 def _taking_part(tables: Tables) -> pl.DataFrame:
-    """Give the variants that may be compared: `size`, words of the suffix, and `bare`, the rest."""
+    """Give the variants that may be compared: `size`, words of the suffix, `bare`, the rest.
+
+    `said` is what a sentence calls them: a default of another size is no name by its size alone.
+    """
     unsolved = tables["runs"].filter(~pl.col("solved").fill_null(True))["variant"].unique()
     size = pl.col("suffix").str.extract_all(r"\bsize[\w.]*=[^,]*").list.join(",")
     bare = pl.col("suffix").str.replace_all(r"(^|,)size[\w.]*=[^,]*", "").str.strip_chars_start(",")
     chosen = tables["variants"].filter(~pl.col("variant").is_in(unsolved.to_list()))
-    return chosen.select("variant", size=size, bare=bare)
+    names = pl.Series([theme.chosen(row) for row in chosen.iter_rows(named=True)], dtype=pl.String)
+    sized = pl.concat_str(names, size, separator=", ")
+    said = pl.when(size != "", bare == "").then(sized).otherwise("label")
+    return chosen.select("variant", size=size, bare=bare, said=said)
 
 
 def _pick(values: pl.DataFrame, side: Side) -> pl.DataFrame:
@@ -151,5 +157,5 @@ def _slopes(tables: Tables) -> Iterator[tuple[pl.DataFrame, Row]]:
         ends = part.group_by(*ROWS, "bare", "seed", "far", maintain_order=True)
         rise = ends.agg(pl.col("value").mean()).group_by(*ROWS, "bare", "seed", maintain_order=True)
         change = (sign * pl.col("value")).sum() / log2(far / near)
-        words = {"left": part["label"][0], "n": round(near), "t": round(far)}
+        words = {"left": part["said"][0], "n": round(near), "t": round(far)}
         yield rise.agg(gain=change), words

@@ -87,6 +87,7 @@ def test_models_of_different_sizes_are_no_seeds_of_one(text):
             for name, value in (
                 ("variant", "task=text,size.width=128"),
                 ("suffix", "size.width=128"),
+                ("label", "size.width=128"),
             )
             if name in frame.columns
         )
@@ -96,6 +97,8 @@ def test_models_of_different_sizes_are_no_seeds_of_one(text):
     both = text | {kind: pl.concat([text[kind], frame]) for kind, frame in wide.items()}
     sentences = findings.findings(both)
     assert sentences and all("3 seeds" in sentence for sentence in sentences)
+    named = [sentence for sentence in sentences if "size.width" in sentence]
+    assert named and all("default rope · softmax, size.width=128" in sentence for sentence in named)
 
 
 def test_chinese_sentences_have_the_same_numbers():
