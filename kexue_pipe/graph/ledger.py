@@ -129,7 +129,7 @@ def _extensions(leaf: Claim) -> list[str]:
 
 
 def _leaves(claim: Claim) -> Iterator[Claim]:
-    """Yield the measurements of both sides."""
+    """Yield the measurements of both sides, with the words that they share."""
     todo = [claim["left"], claim["right"]]
     while todo:
         side = todo.pop()
@@ -139,7 +139,7 @@ def _leaves(claim: Claim) -> Iterator[Claim]:
             ((key, values),) = side["over"].items()
             todo += [{k: v for k, v in side.items() if k != "over"} | {key: v} for v in values]
         elif isinstance(side, dict):
-            yield side
+            yield claim["measure"] | side
 
 
 def _renamed(side: Any, names: dict[str, str]) -> Any:

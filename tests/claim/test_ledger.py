@@ -99,6 +99,8 @@ def test_another_learning_rate_is_measured_under_what_its_claim_reads() -> None:
     (name,) = ledger.resolved(claim, [], [2.0])["rates"]["task=text"]
     assert name == "task=text,extension=[none,ntk_mixed],optimizer.lr=0.008"
     assert [*variant(split_name(name)).nodes["extension"]] == ["none", "ntk_mixed"]
+    (name,) = ledger.resolved(TRAINED["logn_hurts_yarn"], [], [2.0])["rates"]["task=text"]
+    assert name == "task=text,extension=[none,yarn],optimizer.lr=0.008"  # in words of both sides
     images = {side: {"variant": f"task=patches,quantizer={side}"} for side in ("vq", "fsq")}
     claim |= {"left": images["vq"], "right": images["fsq"]}
     moved = ledger.resolved(claim, [], [2.0])["rates"].values()
