@@ -8,8 +8,9 @@ def test_rows_do_not_depend_on_what_else_is_asked(reads, measured):
     some = measured("rows", reads("rope"), torch.tensor([7, 64, 100]))
     for name, values in some.items():
         expected = every[name][..., [7, 64, 100]]
-        # products of other shapes round differently; near one key, spreads of 1e-5 divide that
-        torch.testing.assert_close(values, expected, rtol=0, atol=1e-10, equal_nan=True)
+        # products of other shapes round differently; this law divides that by spreads of 1e-5
+        atol = 1e-10 if name == "noise_law" else 1e-12
+        torch.testing.assert_close(values, expected, rtol=0, atol=atol, equal_nan=True)
 
 
 def test_statistics_are_those_of_a_dense_matrix(reads, measured):
